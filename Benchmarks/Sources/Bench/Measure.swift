@@ -1,0 +1,56 @@
+// How a cost is measured: process CPU time, pinned to one core, the minimum over interleaved rounds.
+import Glibc
+
+/// CPU time this process has used, in nanoseconds.
+func processTimeNs() -> UInt64 {
+  var time = timespec()
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+  return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+}
+
+/// A workload with the costs of its rounds so far.
+final class Measurement {
+  let workload: Workload
+  private var runsPerRound = 1
+  /// Nanoseconds a unit, one entry a round.
+  private(set) var costs: [Double] = []
+
+  init(_ workload: Workload) { self.workload = workload }
+
+  /// Warms up and finds how many runs fill `roundNs`.
+  func calibrate(roundNs: Double) {
+    workload.run()
+    var runs = 1
+    while true {
+      let spent = time(runs)
+      if spent >= roundNs / 8 || runs >= 1 << 24 {
+        runsPerRound = max(1, Int(Double(runs) * roundNs / max(spent, 1)))
+        return
+      }
+      runs *= 4
+    }
+  }
+
+  /// One round: the best of `repeats` equal parts.
+  func round(repeats: Int) {
+    let runs = max(1, runsPerRound / repeats)
+    var best = Double.infinity
+    for _ in 0..<repeats { best = min(best, time(runs) / Double(runs)) }
+    costs.append(best / workload.unitsPerRun)
+  }
+
+  private func time(_ runs: Int) -> Double {
+    let start = processTimeNs()
+    for _ in 0..<runs { workload.run() }
+    return Double(processTimeNs() - start)
+  }
+
+  /// The smallest cost of all rounds.
+  var minimum: Double { costs.min() ?? .nan }
+  /// The median round over the smallest one: 1.1 is quiet, 1.6 is a noisy machine.
+  var spread: Double {
+    let sorted = costs.sorted()
+    guard let first = sorted.first, first > 0 else { return .nan }
+    return sorted[sorted.count / 2] / first
+  }
+}

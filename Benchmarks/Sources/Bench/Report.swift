@@ -1,0 +1,55 @@
+// What a person reads on the terminal, and what a program reads in results.jsonl.
+import Glibc
+
+/// One row, measured.
+struct Result {
+  let row: Row
+  let ours: Double
+  let spread: Double
+  let peer: (name: String, cost: Double)?
+  let target: Target?
+
+  /// How the cost stands to target × factor: nil where there is no target.
+  func reached(factor: Double) -> Bool? { target?.target.map { ours <= $0 * factor } }
+}
+
+/// A number with three significant digits, without an exponent.
+func threeDigits(_ value: Double) -> String {
+  guard value.isFinite else { return "–" }
+  guard value != 0 else { return "0" }
+  let digits = max(0, min(6, 2 - Int(floor(log10(abs(value))))))
+  let scale = pow(10, Double(digits))
+  let rounded = Int64((abs(value) * scale).rounded())
+  let whole = rounded / Int64(scale)
+  guard digits > 0 else { return "\(value < 0 ? "-" : "")\(whole)" }
+  let part = String(rounded % Int64(scale))
+  return "\(value < 0 ? "-" : "")\(whole)." + String(repeating: "0", count: digits - part.count) + part
+}
+
+private func pad(_ text: String, _ width: Int, left: Bool = false) -> String {
+  let fill = String(repeating: " ", count: max(0, width - text.count))
+  return left ? text + fill : fill + text
+}
+
+func header() -> String {
+  pad("row", 34, left: true) + pad("unit", 16, left: true) + pad("ours", 9) + pad("limit×f", 10) + pad("target×f", 10)
+    + pad("spread", 8) + pad("peer", 10) + "  "
+}
+
+func line(_ result: Result, factor: Double) -> String {
+  let verdict = result.reached(factor: factor).map { $0 ? "" : "   ABOVE TARGET" } ?? ""
+  let peer = result.peer.map { (threeDigits($0.cost), $0.name) } ?? ("", "")
+  return pad(result.row.name, 34, left: true) + pad(result.row.unit, 16, left: true) + pad(threeDigits(result.ours), 9)
+    + pad(result.target?.limit.map { threeDigits($0 * factor) } ?? "", 10)
+    + pad(result.target?.target.map { threeDigits($0 * factor) } ?? "", 10)
+    + pad(threeDigits(result.spread), 8) + pad(peer.0, 10) + "  " + peer.1 + verdict
+}
+
+/// One line of results.jsonl.
+func json(_ result: Result, factor: Double) -> String {
+  func number(_ value: Double?) -> String { value.map { $0.isFinite ? "\($0)" : "null" } ?? "null" }
+  let peerName = result.peer.map { "\"\($0.name)\"" } ?? "null"
+  return "{\"name\":\"\(result.row.name)\",\"unit\":\"\(result.row.unit)\",\"ours\":\(number(result.ours)),"
+    + "\"machine_factor\":\(number(factor)),\"target\":\(number(result.target?.target)),"
+    + "\"peer\":\(number(result.peer?.cost)),\"peer_name\":\(peerName)}"
+}

@@ -1,0 +1,3 @@
+// Rows of whole blocks: open, verify, dump (see targets.tsv).
+
+let blockRows: [Row] = []

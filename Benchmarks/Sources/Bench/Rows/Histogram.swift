@@ -1,0 +1,3 @@
+// Rows of histogram chunks (see targets.tsv).
+
+let histogramRows: [Row] = []

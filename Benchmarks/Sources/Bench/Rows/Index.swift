@@ -1,0 +1,3 @@
+// Rows of the index (see targets.tsv).
+
+let indexRows: [Row] = []

@@ -1,0 +1,3 @@
+// Rows of postings set operations (see targets.tsv).
+
+let postingsRows: [Row] = []

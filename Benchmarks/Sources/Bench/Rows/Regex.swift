@@ -1,0 +1,3 @@
+// Rows of regular expression matchers (see targets.tsv).
+
+let regexRows: [Row] = []

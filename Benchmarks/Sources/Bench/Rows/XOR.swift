@@ -1,0 +1,3 @@
+// Rows of XOR chunks (see targets.tsv).
+
+let xorRows: [Row] = []
