@@ -1,9 +1,58 @@
+// RE2 behind a C interface: what Swift needs of it and no more. No exception crosses this border.
+//
+// The same source builds with the RE2 of Debian 12 (2022-06) and with that of 2025-11, whose StringPiece is absl's
+// string_view. An object may be used by several threads at once, but its threads then wait for each other's locks: callers
+// that care keep one object a thread.
 #ifndef APUS_RE2_SHIM_H
 #define APUS_RE2_SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
-int re2_shim_placeholder(void);
+
+/// A compiled expression.
+typedef struct apus_re2 apus_re2;
+
+/// What is wrong with an expression. The numbers are RE2's own, spelled out so that a change of theirs is noticed here.
+typedef enum apus_re2_error {
+  APUS_RE2_OK = 0,
+  APUS_RE2_INTERNAL = 1,
+  APUS_RE2_BAD_ESCAPE = 2,
+  APUS_RE2_BAD_CLASS = 3,
+  APUS_RE2_BAD_RANGE = 4,
+  APUS_RE2_MISSING_BRACKET = 5,
+  APUS_RE2_MISSING_PAREN = 6,
+  APUS_RE2_UNEXPECTED_PAREN = 7,
+  APUS_RE2_TRAILING_BACKSLASH = 8,
+  APUS_RE2_REPEAT_ARGUMENT = 9,
+  APUS_RE2_REPEAT_SIZE = 10,
+  APUS_RE2_REPEAT_OPERATOR = 11,
+  APUS_RE2_BAD_PERL_OPERATOR = 12,
+  APUS_RE2_BAD_UTF8 = 13,
+  APUS_RE2_BAD_NAMED_CAPTURE = 14,
+  APUS_RE2_TOO_LARGE = 15,
+} apus_re2_error;
+
+/// Compiles `pattern` (UTF-8, `pattern_size` bytes; the dot matches a newline too) with at most `memory_bytes_max` bytes for
+/// program and state tables.
+///
+/// Owner:   the result belongs to the caller, who gives it to apus_re2_release.
+/// Returns: NULL where the expression is not valid, too large, or memory is short. Then *out_error says why and the part of
+///          the pattern that is to blame is copied to argument[0…argument_capacity), cut where it does not fit;
+///          *out_argument_size is what was copied.
+apus_re2 *apus_re2_compile(const char *pattern, size_t pattern_size, int64_t memory_bytes_max, apus_re2_error *out_error,
+                           char *argument, size_t argument_capacity, size_t *out_argument_size);
+
+/// Whether the whole of `text` (`text_size` bytes of valid UTF-8; see tsdb_utf8_repair) matches.
+bool apus_re2_matches(const apus_re2 *expression, const char *text, size_t text_size);
+
+/// Frees what apus_re2_compile gave; NULL is allowed.
+void apus_re2_release(apus_re2 *expression);
+
 #ifdef __cplusplus
 }
 #endif

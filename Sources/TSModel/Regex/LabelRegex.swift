@@ -1,0 +1,28 @@
+// A regular expression as matchers use it: it must match the whole value, the dot matches a newline too, and bytes that are
+// not UTF-8 count as one U+FFFD each.
+public final class LabelRegex: Sendable {
+  /// Longest pattern accepted, bytes.
+  public static let patternBytesMax = 1 << 20
+  /// The expression as it was given.
+  public let pattern: String
+  private let engine: RE2Expression
+
+  /// Compiles `pattern`. Throws `.regex` with Go's text where it is not valid, `.size` above `patternBytesMax`.
+  public init(_ pattern: String) throws(ModelError) {
+    guard pattern.utf8.count <= Self.patternBytesMax else {
+      throw ModelError(
+        .size, "regular expression of \(pattern.utf8.count) bytes: at most \(Self.patternBytesMax) are allowed")
+    }
+    self.pattern = pattern
+    self.engine = try RE2Expression(pattern)
+  }
+
+  /// Whether the whole of `value` matches.
+  public func matches(_ value: String) -> Bool {
+    var copy = value
+    return copy.withUTF8 { unsafe matches(bytes: UnsafeRawBufferPointer($0)) }
+  }
+
+  /// Whether all of `bytes` matches.
+  public func matches(bytes: UnsafeRawBufferPointer) -> Bool { unsafe engine.matches(bytes) }
+}
