@@ -1,0 +1,47 @@
+# Every target first brings what a fresh Debian with the Swift toolchain lacks (Scripts/dependencies).
+.PHONY: help run build release test check long fuzz bench format clean
+
+help: ## what there is
+	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: ## the main job that exists so far, on a demo block
+	@Scripts/dependencies build
+	@Scripts/demo
+
+build: ## everything, for debugging
+	@Scripts/dependencies build
+	swift build --build-tests
+
+release: ## the executable, with Swift's library inside: .build/release/apus
+	@Scripts/dependencies build
+	swift build -c release --product apus --static-swift-stdlib
+
+test: ## all tests
+	@Scripts/dependencies build
+	@Scripts/test
+
+check: ## format, warnings, imports, sanitizers, ten seconds of each fuzz target
+	@Scripts/dependencies build bench check
+	@Scripts/check
+
+long: ## by hand before work is called done: all tests with more rounds, a minute of each fuzz target
+	@Scripts/dependencies build
+	@APUS_LONG=1 Scripts/test
+	@Scripts/fuzz 60
+
+TIME ?= 60
+fuzz: ## fuzz targets, TIME (60) seconds each
+	@Scripts/dependencies build
+	@Scripts/fuzz $(TIME)
+
+ROWS ?=
+bench: ## all benchmarks, or those whose name contains a word of ROWS
+	@Scripts/dependencies build bench
+	@Scripts/bench $(ROWS)
+
+format: ## lays out all Swift sources
+	swift format format --in-place --parallel --recursive --configuration .swift-format \
+	  Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
+
+clean: ## removes what was built
+	rm -rf .build Benchmarks/.build Fuzz/corpus
