@@ -9,45 +9,53 @@
 #include <stdint.h>
 #include <string.h>
 
+/// The big-endian 16 bits at `src`.
 static inline uint16_t tsdb_load_be16(const uint8_t *src) {
   uint16_t value;
   memcpy(&value, src, sizeof value);
   return __builtin_bswap16(value);
 }
 
+/// The big-endian 32 bits at `src`.
 static inline uint32_t tsdb_load_be32(const uint8_t *src) {
   uint32_t value;
   memcpy(&value, src, sizeof value);
   return __builtin_bswap32(value);
 }
 
+/// The big-endian 64 bits at `src`.
 static inline uint64_t tsdb_load_be64(const uint8_t *src) {
   uint64_t value;
   memcpy(&value, src, sizeof value);
   return __builtin_bswap64(value);
 }
 
+/// Stores the 16 bits of `value` at `dst`, big-endian.
 static inline void tsdb_store_be16(uint8_t *dst, uint16_t value) {
   value = __builtin_bswap16(value);
   memcpy(dst, &value, sizeof value);
 }
 
+/// Stores the 32 bits of `value` at `dst`, big-endian.
 static inline void tsdb_store_be32(uint8_t *dst, uint32_t value) {
   value = __builtin_bswap32(value);
   memcpy(dst, &value, sizeof value);
 }
 
+/// Stores the 64 bits of `value` at `dst`, big-endian.
 static inline void tsdb_store_be64(uint8_t *dst, uint64_t value) {
   value = __builtin_bswap64(value);
   memcpy(dst, &value, sizeof value);
 }
 
+/// The double that the 64 bits stand for.
 static inline double tsdb_double_of_bits(uint64_t bits) {
   double value;
   memcpy(&value, &bits, sizeof value);
   return value;
 }
 
+/// The 64 bits of a double, a NaN's payload included.
 static inline uint64_t tsdb_bits_of_double(double value) {
   uint64_t bits;
   memcpy(&bits, &value, sizeof bits);

@@ -17,10 +17,12 @@
 #define TSDB_UVARINT_SIZE_MAX 10
 #define TSDB_UVARINT32_SIZE_MAX 5
 
+/// Maps signed to unsigned so that small magnitudes stay small: 0, -1, 1, -2 become 0, 1, 2, 3.
 static inline uint64_t tsdb_zigzag_encode(int64_t value) {
   return ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
 }
 
+/// The inverse of tsdb_zigzag_encode.
 static inline int64_t tsdb_zigzag_decode(uint64_t value) {
   return (int64_t)((value >> 1) ^ (0 - (value & 1)));
 }
@@ -41,6 +43,7 @@ static inline size_t tsdb_uvarint_put(uint8_t *dst, uint64_t value) {
   return size;
 }
 
+/// Writes a signed value, zig-zag encoded; room and result as for tsdb_uvarint_put.
 static inline size_t tsdb_varint_put(uint8_t *dst, int64_t value) {
   return tsdb_uvarint_put(dst, tsdb_zigzag_encode(value));
 }
@@ -70,13 +73,16 @@ typedef struct tsdb_reader {
   tsdb_status status;
 } tsdb_reader;
 
+/// A reader at the start of `src`, which must stay valid while it is used.
 static inline tsdb_reader tsdb_reader_make(const uint8_t *src, size_t src_size) {
   tsdb_reader reader = {src, src_size, 0, TSDB_OK};
   return reader;
 }
 
+/// Bytes not yet read.
 static inline size_t tsdb_reader_left(const tsdb_reader *reader) { return reader->size - reader->position; }
 
+/// Whether no error has stuck and `count` bytes are left; sets TSDB_ERR_TRUNCATED where they are not.
 static inline bool tsdb_reader_need(tsdb_reader *reader, size_t count) {
   if (reader->status != TSDB_OK) return false;
   if (count > tsdb_reader_left(reader)) {
@@ -86,11 +92,13 @@ static inline bool tsdb_reader_need(tsdb_reader *reader, size_t count) {
   return true;
 }
 
+/// The next byte.
 static inline uint8_t tsdb_reader_u8(tsdb_reader *reader) {
   if (!tsdb_reader_need(reader, 1)) return 0;
   return reader->src[reader->position++];
 }
 
+/// The next four bytes, big-endian.
 static inline uint32_t tsdb_reader_be32(tsdb_reader *reader) {
   if (!tsdb_reader_need(reader, 4)) return 0;
   uint32_t value = tsdb_load_be32(reader->src + reader->position);
@@ -98,6 +106,7 @@ static inline uint32_t tsdb_reader_be32(tsdb_reader *reader) {
   return value;
 }
 
+/// The next eight bytes, big-endian.
 static inline uint64_t tsdb_reader_be64(tsdb_reader *reader) {
   if (!tsdb_reader_need(reader, 8)) return 0;
   uint64_t value = tsdb_load_be64(reader->src + reader->position);
@@ -105,6 +114,7 @@ static inline uint64_t tsdb_reader_be64(tsdb_reader *reader) {
   return value;
 }
 
+/// The next uvarint of at most 64 bits.
 static inline uint64_t tsdb_reader_uvarint(tsdb_reader *reader) {
   if (reader->status != TSDB_OK) return 0;
   uint64_t value = 0;
@@ -128,6 +138,7 @@ static inline uint32_t tsdb_reader_uvarint32(tsdb_reader *reader) {
   return (uint32_t)value;
 }
 
+/// The next signed varint.
 static inline int64_t tsdb_reader_varint(tsdb_reader *reader) {
   return tsdb_zigzag_decode(tsdb_reader_uvarint(reader));
 }
