@@ -48,6 +48,7 @@ public final class MemoryBudget: Sendable {
       }
       level = budget.parent
     }
+    notePeaks()
   }
 
   /// Takes `bytes`, charged before, back out of this budget and all above it.
@@ -69,11 +70,16 @@ public final class MemoryBudget: Sendable {
       if overflows || sum > limitBytes { return current }
       let (exchanged, original) = used.weakCompareExchange(
         expected: current, desired: sum, ordering: .relaxed)
-      if exchanged {
-        peak.max(sum, ordering: .relaxed)
-        return nil
-      }
+      if exchanged { return nil }
       current = original
+    }
+  }
+
+  private func notePeaks() {
+    var level: MemoryBudget? = self
+    while let budget = level {
+      budget.peak.max(budget.used.load(ordering: .relaxed), ordering: .relaxed)
+      level = budget.parent
     }
   }
 
