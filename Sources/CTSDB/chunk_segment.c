@@ -2,6 +2,7 @@
 #include "tsdb/chunk_segment.h"
 
 #include "tsdb/bytes.h"
+#include "tsdb/chunk.h"
 #include "tsdb/crc32c.h"
 #include "tsdb/varint.h"
 
@@ -67,27 +68,40 @@ tsdb_status tsdb_chunk_record_write(uint8_t encoding, const uint8_t *data, uint3
   return TSDB_OK;
 }
 
-tsdb_status tsdb_chunk_records_locate(const tsdb_segment *segments, size_t segment_count, const uint64_t *refs,
+tsdb_status tsdb_chunk_check(uint8_t encoding, const uint8_t *data, size_t data_size) {
+  unsigned samples_mask = TSDB_CHUNK_SAMPLES_MAX;
+  switch (encoding) {
+  case TSDB_CHUNK_XOR:
+  case TSDB_CHUNK_HISTOGRAM:
+  case TSDB_CHUNK_FLOAT_HISTOGRAM:
+  case TSDB_CHUNK_XOR2: break;
+  case TSDB_CHUNK_HISTOGRAM_ST:
+  case TSDB_CHUNK_FLOAT_HISTOGRAM_ST: samples_mask = TSDB_CHUNK_ST_SAMPLES_MAX; break;
+  case TSDB_CHUNK_AGGREGATES: return data_size > 0 ? TSDB_OK : TSDB_ERR_TRUNCATED;
+  default: return TSDB_ERR_ENCODING;
+  }
+  if (data_size < 2) return TSDB_ERR_TRUNCATED;
+  return (tsdb_load_be16(data) & samples_mask) != 0 ? TSDB_OK : TSDB_ERR_MALFORMED;
+}
+
+tsdb_status tsdb_chunk_records_locate(const uint8_t *src, size_t src_size, uint64_t src_offset, const uint64_t *refs,
                                       size_t count, const uint8_t **data, uint32_t *data_sizes, uint8_t *encodings,
-                                      size_t *out_failed) {
+                                      size_t *out_done) {
   for (size_t index = 0; index < count; index++) {
-    uint64_t segment_index = refs[index] >> 32;
-    size_t offset = (uint32_t)refs[index];
-    tsdb_status status = TSDB_ERR_REFERENCE;
+    *out_done = index;
+    uint64_t offset = (uint32_t)refs[index];
+    if (offset < TSDB_SEGMENT_HEADER_SIZE || offset < src_offset || offset - src_offset >= src_size)
+      return TSDB_ERR_REFERENCE;
+    const uint8_t *start = src + (offset - src_offset);
     tsdb_chunk_record record;
-    const uint8_t *start = NULL;
-    if (segment_index < segment_count && offset >= TSDB_SEGMENT_HEADER_SIZE && offset < segments[segment_index].size) {
-      start = segments[segment_index].bytes + offset;
-      status = tsdb_chunk_record_read(start, segments[segment_index].size - offset, &record);
-    }
-    if (status != TSDB_OK) {
-      *out_failed = index;
-      return status;
-    }
+    tsdb_status status = tsdb_chunk_record_read(start, src_size - (size_t)(offset - src_offset), &record);
+    if (status == TSDB_OK) status = tsdb_chunk_check(record.encoding, start + record.data_offset, record.data_size);
+    if (status != TSDB_OK) return status;
     data[index] = start + record.data_offset;
     data_sizes[index] = record.data_size;
     encodings[index] = record.encoding;
   }
+  *out_done = count;
   return TSDB_OK;
 }
 

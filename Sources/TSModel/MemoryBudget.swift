@@ -99,8 +99,14 @@ public struct BudgetCharge: ~Copyable, Sendable {
   /// What is charged, bytes.
   public private(set) var bytes: Int
 
+  /// Charges nothing to nobody.
+  public init() {
+    budget = nil
+    bytes = 0
+  }
+
   /// Charges `bytes` to `budget`; to none where it is nil.
-  public init(_ budget: MemoryBudget?, bytes: Int = 0) throws(BudgetExceeded) {
+  public init(_ budget: MemoryBudget?, bytes: Int) throws(BudgetExceeded) {
     try budget?.charge(bytes)
     self.budget = budget
     self.bytes = bytes

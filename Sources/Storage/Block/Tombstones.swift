@@ -84,6 +84,9 @@ public struct Tombstones: Sendable, Equatable {
   /// Intervals, over all series.
   public var intervalCount: Int { bySeries.values.reduce(0) { $0 + $1.minTimesMs.count } }
 
+  /// What they take in memory, roughly, bytes.
+  var memoryBytes: Int { bySeries.count * 128 + intervalCount * 16 }
+
   /// What is deleted of one series: closed ranges, ascending, apart.
   public func intervals(of seriesRef: UInt64) -> [TimeRange] {
     guard let intervals = bySeries[seriesRef] else { return [] }

@@ -18,10 +18,8 @@
 #define TSDB_SEGMENT_HEADER_SIZE 8
 /// The size that Prometheus cuts segments at, bytes.
 #define TSDB_SEGMENT_SIZE_TARGET (UINT64_C(512) << 20)
-/// What a record has besides its data: at most so many bytes …
-#define TSDB_CHUNK_RECORD_OVERHEAD_MAX (5 + 1 + 4)
-/// … and at least so many.
-#define TSDB_CHUNK_RECORD_OVERHEAD_MIN (1 + 1 + 4)
+/// What a record has besides its data at most, bytes: 5 for the length, 1 for the encoding, 4 for the checksum.
+#define TSDB_CHUNK_RECORD_OVERHEAD_MAX 10
 
 /// Checks the header of a segment.
 ///
@@ -63,22 +61,26 @@ size_t tsdb_chunk_record_bound(uint32_t data_size);
 tsdb_status tsdb_chunk_record_write(uint8_t encoding, const uint8_t *data, uint32_t data_size, uint8_t *dst,
                                     size_t dst_capacity, size_t *out_size);
 
-/// A segment in memory.
-typedef struct tsdb_segment {
-  const uint8_t *bytes;
-  size_t size;
-} tsdb_segment;
-
-/// Finds the data of many chunks at once, checksums checked.
+/// Finds the data of many chunks of one segment at once, and checks what a reader must be able to rely on: checksum, an
+/// encoding that is known, and that there is a sample at all.
 ///
-/// Shapes:  segments[segment_count]; refs[count], data[count], data_sizes[count] and encodings[count] are parallel.
-/// Owner:   the caller; data[] points into the segments.
-/// Returns: TSDB_OK; else what tsdb_chunk_record_read says, or TSDB_ERR_REFERENCE for a segment that does not exist or an
-///          offset outside it, with *out_failed the index of that chunk and the arrays filled before it.
+/// Shapes:  src is the part of the segment that begins at `src_offset` of the file; refs[count], data[count],
+///          data_sizes[count] and encodings[count] are parallel. Only the lower half of a ref, the offset, is used.
+/// Owner:   the caller; data[] points into src.
+/// Returns: TSDB_OK with *out_done == count; else *out_done tells which chunk failed, and the arrays are filled before it:
+///          TSDB_ERR_REFERENCE for an offset outside src or within the header; TSDB_ERR_TRUNCATED where the record crosses
+///          the end of src; TSDB_ERR_MALFORMED for a length above 32 bits, or no samples; TSDB_ERR_CHECKSUM;
+///          TSDB_ERR_ENCODING.
 /// Cost:    O(bytes of the chunks); no allocation.
-tsdb_status tsdb_chunk_records_locate(const tsdb_segment *segments, size_t segment_count, const uint64_t *refs,
+tsdb_status tsdb_chunk_records_locate(const uint8_t *src, size_t src_size, uint64_t src_offset, const uint64_t *refs,
                                       size_t count, const uint8_t **data, uint32_t *data_sizes, uint8_t *encodings,
-                                      size_t *out_failed);
+                                      size_t *out_done);
+
+/// Checks that `encoding` is one of chunk.h and that the chunk has a sample.
+///
+/// Returns: TSDB_OK; TSDB_ERR_ENCODING; TSDB_ERR_TRUNCATED below the two bytes of a sample counter; TSDB_ERR_MALFORMED where
+///          it counts none. Aggregate chunks have no counter: they must not be empty.
+tsdb_status tsdb_chunk_check(uint8_t encoding, const uint8_t *data, size_t data_size);
 
 /// Reads a whole segment, record by record, without decoding chunks.
 ///
