@@ -286,6 +286,22 @@ TSDB_BITS_INLINE void tsdb_bit_writer_put(tsdb_bit_writer *writer, uint64_t valu
   writer->pending_bits = total - 64;
 }
 
+/// Writes `count` zero bits, any number of them.
+TSDB_BITS_INLINE void tsdb_bit_writer_put_zeros(tsdb_bit_writer *writer, uint64_t count) {
+  uint64_t total = writer->pending_bits + count;
+  for (; total >= 64; total -= 64) {
+    if (__builtin_expect(writer->capacity - writer->stored < 8, 0)) {
+      writer->status = TSDB_ERR_CAPACITY;
+      total &= 63;
+      break;
+    }
+    tsdb_store_be64(writer->dst + writer->stored, writer->accumulator);
+    writer->stored += 8;
+    writer->accumulator = 0;
+  }
+  writer->pending_bits = (uint32_t)total;
+}
+
 /// Writes the pending bits, zeros filling the last byte, and leaves the writer as it is: more can follow.
 TSDB_BITS_INLINE tsdb_status tsdb_bit_writer_flush(tsdb_bit_writer *writer) {
   size_t bytes = (writer->pending_bits + 7) / 8;
