@@ -47,8 +47,12 @@ public enum Fixtures {
   /// The folders directly below `folder` whose name is a ULID: the blocks of a data folder, as full paths, sorted.
   public static func blocks(in folder: String) -> [String] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    return names.filter { $0.utf8.count == 26 && $0.allSatisfy { $0.isUppercase || $0.isNumber } }.sorted()
-      .map { folder + "/" + $0 }
+    return names.filter(isBlockName).sorted().map { folder + "/" + $0 }
+  }
+
+  /// Whether a folder of this name is taken for a block: 26 digits and capital letters.
+  public static func isBlockName(_ name: String) -> Bool {
+    name.utf8.count == 26 && name.allSatisfy { $0.isUppercase || $0.isNumber }
   }
 
   /// The one block of a fixture folder that holds exactly one.

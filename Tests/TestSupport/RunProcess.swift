@@ -123,7 +123,9 @@ public enum BuiltProgram {
   /// Path of the `apus` executable.
   public static let apus: String = {
     let link = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    return URL(fileURLWithPath: link ?? CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent("apus").path
+    return URL(fileURLWithPath: link ?? CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(
+      "apus"
+    ).path
   }()
 
   /// Runs `apus` with `arguments`.
