@@ -1,0 +1,53 @@
+// A writer that is killed at any moment leaves nothing that is taken for a block.
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct KilledWriterTests {
+  @Test(.needsTool("create-from")) func aKilledWriterLeavesNoHalfBlock() throws {
+    let scratch = try TemporaryFolder("kill")
+    let dump = scratch.file("input.jsonl")
+    try writeFile(dump, try gunzip(try Fixtures.folder("prometheus/block-floats") + "/dump.jsonl.gz"))
+    let arguments = ["tools", "block", "create-from", "jsonl", dump, "-o"]
+
+    // How long it takes when nobody interferes.
+    let undisturbed = scratch.file("undisturbed")
+    try FileManager.default.createDirectory(atPath: undisturbed, withIntermediateDirectories: true)
+    let start = DispatchTime.now().uptimeNanoseconds
+    let whole = try BuiltProgram.run(arguments + [undisturbed])
+    #expect(whole.exitCode == 0, "\(whole.errorText)")
+    let usualNs = DispatchTime.now().uptimeNanoseconds - start
+    let usualBlocks = Fixtures.blocks(in: undisturbed).count
+    #expect(usualBlocks >= 1)
+
+    let rounds = isLongTier ? 100 : 15
+    var random = SplitMix64(seed: 9)
+    var (killed, finished) = (0, 0)
+    for round in 0..<rounds {
+      let folder = scratch.file("round-\(round)")
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      let writer = try RunningProcess(BuiltProgram.apus, arguments + [folder])
+      // The second half is where files are written and renamed: look there more often.
+      let share = random.unit() < 0.3 ? random.unit() : 0.5 + 0.55 * random.unit()
+      if writer.wait(timeLimitSeconds: Double(usualNs) / 1e9 * share) == nil {
+        writer.kill(SIGKILL)
+        killed += 1
+      } else {
+        finished += 1
+      }
+      for block in Fixtures.blocks(in: folder) {
+        let verified = try BuiltProgram.run(["tools", "block", "verify", block])
+        #expect(
+          verified.exitCode == 0, "round \(round): a half block was left: \(verified.outputText)\(verified.errorText)")
+      }
+      // What is left does not stand in the way of the next try.
+      if round % 5 == 0 {
+        let again = try BuiltProgram.run(arguments + [folder])
+        #expect(again.exitCode == 0, "round \(round): \(again.errorText)")
+      }
+      try FileManager.default.removeItem(atPath: folder)
+    }
+    say("writer killed \(killed) times, finished before \(finished) times, no half block")
+    #expect(killed >= rounds / 3)
+  }
+}
