@@ -17,9 +17,9 @@
 #include "tsdb/bitstream.h"
 #include "tsdb/bytes.h"
 
-// From the byte in which a sample starts, the loop reads at most this many: 7 bits to the sample's start, 145 bits of
-// sample, and the loads of 8 and 1 bytes at the last field's byte, which is at most the 11th.
-#define TSDB_XOR_AHEAD 24
+// From the byte in which a sample starts, the loop reads at most this many: the last field begins at most 7 + 68 + 13 bits
+// from there, which is in byte 11, and is loaded with nine bytes.
+#define TSDB_XOR_AHEAD 20
 
 /// Up to 64 bits (`count` ≥ 1) at `position_bits`. Reads nine bytes.
 TSDB_BITS_INLINE uint64_t tsdb_xor_load(const uint8_t *src, uint64_t position_bits, unsigned count) {
@@ -75,60 +75,68 @@ TSDB_BITS_INLINE void tsdb_xor_fill_unchecked(int64_t *timestamps_ms, double *va
   }
 }
 
+/// What decoding moves on, in registers: a cursor's fields as they are needed. Only a call that succeeds stores them back.
+typedef struct tsdb_xor_state {
+  uint64_t position;  ///< bits from the start of the chunk
+  uint64_t timestamp;
+  uint64_t delta;
+  uint64_t value;
+  unsigned significant;  ///< bits of the window
+  unsigned trailing;     ///< zero bits behind it
+} tsdb_xor_state;
+
 /// The value code of sample 1, where the reader stands.
-static void tsdb_xor_decode_second_value(tsdb_xor_cursor *cursor, tsdb_bit_reader *reader) {
+TSDB_BITS_INLINE void tsdb_xor_decode_second_value(tsdb_xor_state *state, tsdb_bit_reader *reader) {
   if (!tsdb_bit_reader_bit(reader)) return;
-  unsigned significant = 64;  // no window yet: "fits the window" means all 64 bits
   if (tsdb_bit_reader_bit(reader)) {
     unsigned leading = (unsigned)tsdb_bit_reader_short(reader, 5);
-    significant = (unsigned)tsdb_bit_reader_short(reader, 6);
+    unsigned significant = (unsigned)tsdb_bit_reader_short(reader, 6);
     if (significant == 0) significant = 64;
     if (leading + significant > 64) {
+      // If the bytes ended within the widths, that error has stuck already.
       tsdb_bit_reader_fail(reader, TSDB_ERR_MALFORMED);
       return;
     }
-    cursor->leading_bits = (uint8_t)leading;
-    cursor->trailing_bits = (uint8_t)(64 - leading - significant);
+    state->significant = significant;
+    state->trailing = 64 - leading - significant;
   }
-  cursor->value_bits ^= tsdb_bit_reader_bits(reader, significant) << cursor->trailing_bits;
+  // Without a window "fits the window" means all 64 bits.
+  state->value ^= tsdb_bit_reader_bits(reader, state->significant) << state->trailing;
 }
 
-/// Reads sample 0 or 1, which begins on a byte boundary. On error the cursor is unspecified.
-static tsdb_status tsdb_xor_decode_early(tsdb_xor_cursor *cursor, const uint8_t *src, size_t src_size) {
+/// Reads sample 0 (`is_first`) or 1, which begin on byte boundaries.
+TSDB_BITS_INLINE tsdb_status tsdb_xor_decode_early(tsdb_xor_state *state, bool is_first, const uint8_t *src,
+                                                   size_t src_size) {
   tsdb_reader bytes = tsdb_reader_make(src, src_size);
-  bytes.position = (size_t)(cursor->position_bits >> 3);
-  if (cursor->decoded == 0) {
-    cursor->timestamp_ms = tsdb_reader_varint(&bytes);
-    cursor->value_bits = tsdb_reader_be64(&bytes);
-    cursor->position_bits = bytes.position * 8;
-  } else {
-    cursor->delta_ms = tsdb_reader_uvarint(&bytes);
-    cursor->timestamp_ms = (int64_t)((uint64_t)cursor->timestamp_ms + cursor->delta_ms);
-    if (bytes.status == TSDB_OK) {
-      tsdb_bit_reader bits = tsdb_bit_reader_make(src, src_size, bytes.position * 8);
-      tsdb_xor_decode_second_value(cursor, &bits);
-      cursor->position_bits = tsdb_bit_reader_position_bits(&bits, src);
-      bytes.status = bits.status;
-    }
+  bytes.position = (size_t)(state->position >> 3);
+  if (is_first) {
+    state->timestamp = (uint64_t)tsdb_reader_varint(&bytes);
+    state->value = tsdb_reader_be64(&bytes);
+    state->position = (uint64_t)bytes.position * 8;
+    return bytes.status;
   }
-  cursor->decoded += 1;
-  return bytes.status;
+  state->delta = tsdb_reader_uvarint(&bytes);
+  state->timestamp += state->delta;
+  if (bytes.status != TSDB_OK) return bytes.status;
+  tsdb_bit_reader bits = tsdb_bit_reader_make(src, src_size, (uint64_t)bytes.position * 8);
+  tsdb_xor_decode_second_value(state, &bits);
+  state->position = tsdb_bit_reader_position_bits(&bits, src);
+  return bits.status;
 }
 
-/// Decodes samples 2 and later; `capacity` ≥ 1 is at most the samples left. On error the cursor is unchanged.
-__attribute__((hot, noinline)) static tsdb_status tsdb_xor_decode_late(tsdb_xor_cursor *cursor, const uint8_t *src,
-                                                                       size_t src_size, int64_t *timestamps_ms,
-                                                                       double *values, size_t capacity) {
-  uint64_t position = cursor->position_bits;
-  uint64_t timestamp = (uint64_t)cursor->timestamp_ms;
-  uint64_t delta = cursor->delta_ms;
-  uint64_t value = cursor->value_bits;
-  unsigned trailing = cursor->trailing_bits;
-  unsigned significant = 64 - cursor->leading_bits - trailing;
+/// Decodes samples 2 and later; `capacity` ≥ 1 is at most the samples left.
+TSDB_BITS_INLINE tsdb_status tsdb_xor_decode_late(tsdb_xor_state *state, const uint8_t *src, size_t src_size,
+                                                  int64_t *timestamps_ms, double *values, size_t capacity) {
+  uint64_t position = state->position;
+  uint64_t timestamp = state->timestamp;
+  uint64_t delta = state->delta;
+  uint64_t value = state->value;
+  unsigned trailing = state->trailing;
+  unsigned significant = state->significant;
   size_t index = 0;
 
   uint8_t tail[2 * TSDB_XOR_AHEAD];
-  uint64_t tail_first_byte = UINT64_MAX;  // where in src the tail starts, once it is what is read
+  size_t tail_first_byte = 0;  // where in src the tail starts, once it is what is read
   const uint8_t *bytes = src;
   // Samples that start before the limit are read from `bytes`; `position` counts from there.
   uint64_t limit_bits = src_size > TSDB_XOR_AHEAD ? (src_size - TSDB_XOR_AHEAD) * 8 : 0;
@@ -215,70 +223,72 @@ __attribute__((hot, noinline)) static tsdb_status tsdb_xor_decode_late(tsdb_xor_
       index += 1;
     }
 
-    if (tail_first_byte != UINT64_MAX) {
+    if (bytes == tail) {
       // In the tail a sample can have crossed the end into the zeros, and then no other has followed.
       if (index < capacity || position > limit_bits) return TSDB_ERR_TRUNCATED;
       position += tail_first_byte * 8;
       break;
     }
     if (index == capacity) break;
-    tail_first_byte = position >> 3;
-    if (tail_first_byte >= src_size) return TSDB_ERR_TRUNCATED;
-    size_t tail_size = src_size - (size_t)tail_first_byte;
-    assert(tail_size <= TSDB_XOR_AHEAD);
+    // The tail is the last TSDB_XOR_AHEAD bytes (a copy of fixed size costs nothing), or the whole of a smaller chunk.
     memset(tail, 0, sizeof tail);
-    memcpy(tail, src + tail_first_byte, tail_size);
+    if (src_size >= TSDB_XOR_AHEAD) {
+      tail_first_byte = src_size - TSDB_XOR_AHEAD;
+      memcpy(tail, src + tail_first_byte, TSDB_XOR_AHEAD);
+      limit_bits = TSDB_XOR_AHEAD * 8;
+    } else {
+      tail_first_byte = 0;
+      memcpy(tail, src, src_size);
+      limit_bits = src_size * 8;
+    }
     bytes = tail;
-    position &= 7;
-    limit_bits = tail_size * 8;
+    position -= tail_first_byte * 8;
   }
 
-  cursor->position_bits = position;
-  cursor->timestamp_ms = (int64_t)timestamp;
-  cursor->delta_ms = delta;
-  cursor->value_bits = value;
-  cursor->trailing_bits = (uint8_t)trailing;
-  cursor->leading_bits = (uint8_t)(64 - significant - trailing);
-  cursor->decoded += (uint32_t)capacity;
+  state->position = position;
+  state->timestamp = timestamp;
+  state->delta = delta;
+  state->value = value;
+  state->trailing = trailing;
+  state->significant = significant;
   return TSDB_OK;
 }
 
-tsdb_status tsdb_xor_decode(tsdb_xor_cursor *cursor, const uint8_t *src, size_t src_size, int64_t *timestamps_ms,
-                            double *values, size_t capacity, size_t *out_count) {
-  size_t left = cursor->count - cursor->decoded;
+__attribute__((hot)) tsdb_status tsdb_xor_decode(tsdb_xor_cursor *cursor, const uint8_t *src, size_t src_size,
+                                                 int64_t *timestamps_ms, double *values, size_t capacity,
+                                                 size_t *out_count) {
+  uint32_t decoded = cursor->decoded;
+  size_t left = cursor->count - decoded;
   size_t wanted = capacity < left ? capacity : left;
+  tsdb_xor_state state = {
+      .position = cursor->position_bits,
+      .timestamp = (uint64_t)cursor->timestamp_ms,
+      .delta = cursor->delta_ms,
+      .value = cursor->value_bits,
+      .significant = 64u - cursor->leading_bits - cursor->trailing_bits,
+      .trailing = cursor->trailing_bits,
+  };
   size_t index = 0;
-  tsdb_status status = TSDB_OK;
-  if (cursor->decoded >= 2) {
-    if (wanted > 0) status = tsdb_xor_decode_late(cursor, src, src_size, timestamps_ms, values, wanted);
-  } else {
-    // Before sample 2 there is no delta but that of sample 1 and no window: these fields are all that an error has to
-    // put back. (Copying the whole state would wait for the narrow stores just made to it.)
-    uint64_t position_bits = cursor->position_bits;
-    int64_t timestamp_ms = cursor->timestamp_ms;
-    uint64_t value_bits = cursor->value_bits;
-    uint32_t decoded = cursor->decoded;
-    while (index < wanted && cursor->decoded < 2 && status == TSDB_OK) {
-      status = tsdb_xor_decode_early(cursor, src, src_size);
-      timestamps_ms[index] = cursor->timestamp_ms;
-      values[index] = tsdb_double_of_bits(cursor->value_bits);
-      index += 1;
-    }
-    if (index < wanted && status == TSDB_OK) {
-      status = tsdb_xor_decode_late(cursor, src, src_size, timestamps_ms + index, values + index, wanted - index);
-    }
-    if (status != TSDB_OK) {
-      cursor->position_bits = position_bits;
-      cursor->timestamp_ms = timestamp_ms;
-      cursor->delta_ms = 0;
-      cursor->value_bits = value_bits;
-      cursor->leading_bits = 0;
-      cursor->trailing_bits = 0;
-      cursor->decoded = decoded;
-    }
+  for (; index < wanted && decoded + index < 2; index++) {
+    tsdb_status status = tsdb_xor_decode_early(&state, decoded + index == 0, src, src_size);
+    if (status != TSDB_OK) return status;
+    timestamps_ms[index] = (int64_t)state.timestamp;
+    values[index] = tsdb_double_of_bits(state.value);
   }
-  if (status == TSDB_OK) *out_count = wanted;
-  return status;
+  if (index < wanted) {
+    tsdb_status status =
+        tsdb_xor_decode_late(&state, src, src_size, timestamps_ms + index, values + index, wanted - index);
+    if (status != TSDB_OK) return status;
+  }
+  cursor->position_bits = state.position;
+  cursor->timestamp_ms = (int64_t)state.timestamp;
+  cursor->delta_ms = state.delta;
+  cursor->value_bits = state.value;
+  cursor->leading_bits = (uint8_t)(64 - state.significant - state.trailing);
+  cursor->trailing_bits = (uint8_t)state.trailing;
+  cursor->decoded = decoded + (uint32_t)wanted;
+  *out_count = wanted;
+  return TSDB_OK;
 }
 
 // ---- Validation -------------------------------------------------------------------------------------------------------
@@ -444,16 +454,19 @@ __attribute__((hot)) tsdb_status tsdb_xor_append(tsdb_xor_appender *appender, ui
   // The bits that must be zero for the window to fit: all of them while there is none.
   uint64_t outside = leading == TSDB_XOR_NO_WINDOW ? UINT64_MAX : ~(UINT64_MAX >> (64 - significant) << trailing);
 
+  // Copies that no store to dst can change, as far as the compiler knows.
+  const tsdb_append_limits stop = *limits;
+  const size_t held = appender->count;
   size_t index = 0;
   for (; index < allowed; index++) {
-    if (tsdb_append_stops(limits, timestamps_ms[index]) || tsdb_bit_writer_position_bits(&writer) > position_limit) {
+    if (tsdb_append_stops(&stop, timestamps_ms[index]) || tsdb_bit_writer_position_bits(&writer) > position_limit) {
       stops_full = false;
       break;
     }
     uint64_t next_delta = (uint64_t)timestamps_ms[index] - timestamp;
     uint64_t next_value = tsdb_bits_of_double(values[index]);
     uint64_t changed = next_value ^ value;
-    size_t sample = appender->count + index;
+    size_t sample = held + index;
     tsdb_xor_code code = {0, 0};
     timestamp = (uint64_t)timestamps_ms[index];
     value = next_value;
@@ -475,7 +488,7 @@ __attribute__((hot)) tsdb_status tsdb_xor_append(tsdb_xor_appender *appender, ui
         if (position > position_limit) continue;
         uint64_t most = (position_limit - position) / 2 + 1;
         size_t end = allowed - index - 1 < most ? allowed : index + 1 + (size_t)most;
-        size_t run = tsdb_xor_unchanged_run(timestamps_ms, values, index + 1, end, delta, value, limits);
+        size_t run = tsdb_xor_unchanged_run(timestamps_ms, values, index + 1, end, delta, value, &stop);
         tsdb_bit_writer_put_zeros(&writer, 2 * run);
         timestamp += run * delta;
         index += run;

@@ -34,6 +34,14 @@
 
 #define TSDB_BITS_INLINE static inline __attribute__((always_inline))
 
+// Asserts about the arguments of calls that are made for every field: in debug builds (SwiftPM defines DEBUG there) and under
+// the fuzzers, not in what is measured in nanoseconds.
+#if defined(DEBUG) || defined(FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
+#define TSDB_BITS_ASSERT(condition) assert(condition)
+#else
+#define TSDB_BITS_ASSERT(condition) ((void)0)
+#endif
+
 /// The longest codes, in bits: a caller that reserves room counts with these.
 #define TSDB_VARBIT_BITS_MAX 72
 #define TSDB_UVARINT_BITS_MAX (8 * TSDB_UVARINT_SIZE_MAX)
@@ -43,7 +51,7 @@
 /// The signed value of the n-bit bitRange pattern `pattern` (1 ≤ n ≤ 64, higher bits ignored).
 TSDB_BITS_INLINE int64_t tsdb_bit_range_decode(uint64_t pattern, unsigned n) {
   // Shifted down by one, the range is two's complement's: extend the sign there and shift back up.
-  assert(n >= 1 && n <= 64);
+  TSDB_BITS_ASSERT(n >= 1 && n <= 64);
   return (int64_t)((uint64_t)((int64_t)((pattern - 1) << (64 - n)) >> (64 - n)) + 1);
 }
 
@@ -56,7 +64,7 @@ TSDB_BITS_INLINE unsigned tsdb_bit_range_width(int64_t value) {
 
 /// The signed value of an n-bit two's complement pattern (1 ≤ n ≤ 64, higher bits ignored).
 TSDB_BITS_INLINE int64_t tsdb_bits_sign_extend(uint64_t pattern, unsigned n) {
-  assert(n >= 1 && n <= 64);
+  TSDB_BITS_ASSERT(n >= 1 && n <= 64);
   return (int64_t)(pattern << (64 - n)) >> (64 - n);
 }
 
@@ -131,7 +139,7 @@ TSDB_BITS_INLINE void tsdb_bit_reader_fail(tsdb_bit_reader *reader, tsdb_status 
 
 /// Makes sure that `count` bits (at most 56) are in the window; false, and the sticky error, where they are not there.
 TSDB_BITS_INLINE bool tsdb_bit_reader_need(tsdb_bit_reader *reader, uint32_t count) {
-  assert(count <= 56);
+  TSDB_BITS_ASSERT(count <= 56);
   if (__builtin_expect(reader->window_bits >= count, 1)) return true;
   tsdb_bit_reader_refill(reader);
   if (__builtin_expect(reader->window_bits >= count, 1)) return true;
@@ -141,7 +149,7 @@ TSDB_BITS_INLINE bool tsdb_bit_reader_need(tsdb_bit_reader *reader, uint32_t cou
 
 /// Steps over `count` bits that the window is known to hold (asserted): for a caller that has peeked at `window` itself.
 TSDB_BITS_INLINE void tsdb_bit_reader_consume_unchecked(tsdb_bit_reader *reader, uint32_t count) {
-  assert(count <= reader->window_bits && count < 64);
+  TSDB_BITS_ASSERT(count <= reader->window_bits && count < 64);
   reader->window <<= count;
   reader->window_bits -= count;
 }
@@ -157,7 +165,7 @@ TSDB_BITS_INLINE uint64_t tsdb_bit_reader_short(tsdb_bit_reader *reader, uint32_
 
 /// Reads `count` bits, 0 … 64.
 TSDB_BITS_INLINE uint64_t tsdb_bit_reader_bits(tsdb_bit_reader *reader, uint32_t count) {
-  assert(count <= 64);
+  TSDB_BITS_ASSERT(count <= 64);
   if (__builtin_expect(count <= 56, 1)) return tsdb_bit_reader_short(reader, count);
   uint64_t high = tsdb_bit_reader_short(reader, count - 32);
   uint64_t low = tsdb_bit_reader_short(reader, 32);
@@ -266,7 +274,7 @@ TSDB_BITS_INLINE size_t tsdb_bit_writer_size(const tsdb_bit_writer *writer) {
 
 /// Writes the `count` (1 … 64) low bits of `value`; its higher bits must be zero (asserted).
 TSDB_BITS_INLINE void tsdb_bit_writer_put(tsdb_bit_writer *writer, uint64_t value, uint32_t count) {
-  assert(count >= 1 && count <= 64 && (count == 64 || value >> count == 0));
+  TSDB_BITS_ASSERT(count >= 1 && count <= 64 && (count == 64 || value >> count == 0));
   uint64_t aligned = value << (64 - count);
   writer->accumulator |= aligned >> writer->pending_bits;
   uint32_t total = writer->pending_bits + count;
