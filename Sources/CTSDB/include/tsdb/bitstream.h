@@ -35,8 +35,13 @@
 #define TSDB_BITS_INLINE static inline __attribute__((always_inline))
 
 // Asserts about the arguments of calls that are made for every field: in debug builds (SwiftPM defines DEBUG there) and under
-// the fuzzers, not in what is measured in nanoseconds.
-#if defined(DEBUG) || defined(FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
+// the address sanitizer (so under the fuzzers), not in what is measured in nanoseconds.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TSDB_BITS_ASSERTS 1
+#endif
+#endif
+#if defined(DEBUG) || defined(TSDB_BITS_ASSERTS)
 #define TSDB_BITS_ASSERT(condition) assert(condition)
 #else
 #define TSDB_BITS_ASSERT(condition) ((void)0)
