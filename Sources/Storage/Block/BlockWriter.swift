@@ -254,7 +254,7 @@ private struct SymbolList {
       var (low, high) = (0, ends.count)
       while low < high {
         let middle = (low + high) / 2
-        let order = compare(middle, unsafe UnsafeRawBufferPointer(wanted))
+        let order = unsafe compare(middle, UnsafeRawBufferPointer(wanted))
         if order == 0 { return UInt32(exactly: middle) }
         if order < 0 { low = middle + 1 } else { high = middle }
       }
