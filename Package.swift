@@ -7,21 +7,23 @@ import PackageDescription
 // new warning never stops a user's build.
 let warningsAreErrors = Context.environment["APUS_WARNINGS_AS_ERRORS"] != nil
 
-let swift: [SwiftSetting] = [
-  .swiftLanguageMode(.v6),
-  .strictMemorySafety(),
-  .enableUpcomingFeature("InternalImportsByDefault"),
-  .enableUpcomingFeature("MemberImportVisibility"),
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableExperimentalFeature("Lifetimes"),
-] + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
+let swift: [SwiftSetting] =
+  [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableExperimentalFeature("Lifetimes"),
+  ] + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
 
 /// Tests call C directly and compare bytes: strict memory safety would mark nearly every line of theirs.
-let swiftOfTests: [SwiftSetting] = [
-  .swiftLanguageMode(.v6),
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableExperimentalFeature("Lifetimes"),
-] + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
+let swiftOfTests: [SwiftSetting] =
+  [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableExperimentalFeature("Lifetimes"),
+  ] + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
 
 let c: [CSetting] = warningsAreErrors ? [.treatAllWarnings(as: .error)] : []
 let cxx: [CXXSetting] = warningsAreErrors ? [.treatAllWarnings(as: .error)] : []

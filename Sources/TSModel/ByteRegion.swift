@@ -51,7 +51,8 @@ public protocol ByteOwner: AnyObject, Sendable {
   public func slice(_ range: Range<Int>) -> ByteRegion? {
     guard range.lowerBound >= 0, range.upperBound <= count else { return nil }
     return unsafe ByteRegion(
-      owner: owner, unsafeBytes: UnsafeRawBufferPointer(start: base.map { unsafe $0 + range.lowerBound }, count: range.count))
+      owner: owner,
+      unsafeBytes: UnsafeRawBufferPointer(start: base.map { unsafe $0 + range.lowerBound }, count: range.count))
   }
 
   /// See `ByteOwner.hasFault`.
