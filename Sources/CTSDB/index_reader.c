@@ -213,17 +213,26 @@ tsdb_status tsdb_index_names_scan(tsdb_index_scan *scan, const uint8_t *content,
   return position == content_size ? TSDB_OK : TSDB_ERR_COUNT;
 }
 
+/// Reads one entry of a name at *position and steps behind it.
+static inline tsdb_status value_step(const uint8_t *content, size_t content_size, size_t head_size, size_t *position,
+                                     tsdb_index_slice *value, uint64_t *postings_offset) {
+  size_t offset = 0, size = 0, at = *position;
+  if (at > content_size || content_size - at < head_size) return TSDB_ERR_TRUNCATED;
+  at += head_size;
+  tsdb_status status = tsdb_index_string_step(content, content_size, &at, &offset, &size);
+  if (status == TSDB_OK) status = offset_step(content, content_size, &at, postings_offset);
+  *value = (tsdb_index_slice){(uint32_t)offset, (uint32_t)size};
+  *position = at;
+  return status;
+}
+
 /// Reads `count` entries of one name, the first at `position`.
 static inline tsdb_status values_run(const uint8_t *content, size_t content_size, size_t head_size, size_t position,
                                      size_t count, tsdb_index_slice *values, uint64_t *postings_offsets) {
   for (size_t index = 0; index < count; index++) {
-    size_t value = 0, value_size = 0;
-    if (position > content_size || content_size - position < head_size) return TSDB_ERR_TRUNCATED;
-    position += head_size;
-    tsdb_status status = tsdb_index_string_step(content, content_size, &position, &value, &value_size);
-    if (status == TSDB_OK) status = offset_step(content, content_size, &position, &postings_offsets[index]);
+    tsdb_status status =
+        value_step(content, content_size, head_size, &position, &values[index], &postings_offsets[index]);
     if (status != TSDB_OK) return status;
-    values[index] = (tsdb_index_slice){(uint32_t)value, (uint32_t)value_size};
   }
   return TSDB_OK;
 }
@@ -238,7 +247,29 @@ tsdb_status tsdb_index_values_list(const uint8_t *content, size_t content_size, 
   size_t count = name->value_count, head_size = head_size_of(name);
   if (capacity < count) return TSDB_ERR_CAPACITY;
   const uint32_t *starts = samples + name->sample_start;
-  for (size_t first = 0; first < count; first += TSDB_INDEX_SAMPLING) {
+  // Where an entry starts depends on the one before it: four runs at a time, as their chains do not wait for each other.
+  enum { RUN = TSDB_INDEX_SAMPLING };
+  size_t first = 0;
+  for (; count - first >= 4 * RUN; first += 4 * RUN) {
+    const uint32_t *run = starts + first / RUN;
+    size_t a = run[0], b = run[1], c = run[2], d = run[3];
+    for (size_t index = first; index < first + RUN; index++) {
+      tsdb_index_slice *value = values + index;
+      uint64_t *offset = postings_offsets + index;
+      tsdb_status status = value_step(content, content_size, head_size, &a, value, offset);
+      if (status == TSDB_OK) {
+        status = value_step(content, content_size, head_size, &b, value + RUN, offset + RUN);
+      }
+      if (status == TSDB_OK) {
+        status = value_step(content, content_size, head_size, &c, value + 2 * RUN, offset + 2 * RUN);
+      }
+      if (status == TSDB_OK) {
+        status = value_step(content, content_size, head_size, &d, value + 3 * RUN, offset + 3 * RUN);
+      }
+      if (status != TSDB_OK) return status;
+    }
+  }
+  for (; first < count; first += TSDB_INDEX_SAMPLING) {
     size_t run = count - first < TSDB_INDEX_SAMPLING ? count - first : TSDB_INDEX_SAMPLING;
     tsdb_status status = values_run(content, content_size, head_size, starts[first / TSDB_INDEX_SAMPLING], run,
                                     values + first, postings_offsets + first);

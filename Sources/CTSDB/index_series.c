@@ -62,6 +62,31 @@ slow:;
   return true;
 }
 
+/// The two ids of a label. In a large index nearly all take three bytes, so one load and one compare settle both; which
+/// of the two cases it is depends on the place in the entry and is predicted.
+static inline bool pair_fields(const uint8_t **at, const uint8_t *end, uint32_t *ids) {
+  const uint8_t *p = *at;
+  // Four bytes of checksum stand behind `end`.
+  if (__builtin_expect(end - p >= 6, 1)) {
+    uint64_t word;
+    memcpy(&word, p, 8);
+    uint64_t marks = word & UINT64_C(0x808080808080);
+    if (__builtin_expect(marks == UINT64_C(0x008080008080), 1)) {
+      ids[0] = (uint32_t)((word & 0x7F) | (word >> 1 & 0x3F80) | (word >> 2 & 0x1FC000));
+      ids[1] = (uint32_t)((word >> 24 & 0x7F) | (word >> 25 & 0x3F80) | (word >> 26 & 0x1FC000));
+      *at = p + 6;
+      return true;
+    }
+    if ((marks & UINT64_C(0x8080808080)) == UINT64_C(0x80008080)) {
+      ids[0] = (uint32_t)((word & 0x7F) | (word >> 1 & 0x3F80) | (word >> 2 & 0x1FC000));
+      ids[1] = (uint32_t)((word >> 24 & 0x7F) | (word >> 25 & 0x3F80));
+      *at = p + 5;
+      return true;
+    }
+  }
+  return field32(at, end, &ids[0]) && field32(at, end, &ids[1]);
+}
+
 /// The place in `source` of an entry: its content, and nothing outside src.
 static inline tsdb_status entry_find(const tsdb_series_source *source, uint32_t ref, const uint8_t **out_content,
                                      size_t *out_size) {
@@ -173,12 +198,11 @@ tsdb_status tsdb_index_series_decode(const tsdb_series_source *source, const uin
     uint32_t *ids = columns->label_ids + 2 * pairs;
     uint32_t highest = 0;
     bool whole = true;
-    for (size_t id = 0; id < 2 * (size_t)labels; id++) {
-      uint32_t value = 0;
-      whole = field32(&at, end, &value);
+    for (size_t id = 0; id < 2 * (size_t)labels; id += 2) {
+      whole = pair_fields(&at, end, ids + id);
       if (!whole) break;
-      ids[id] = value;
-      if (value > highest) highest = value;
+      highest = highest > ids[id] ? highest : ids[id];
+      highest = highest > ids[id + 1] ? highest : ids[id + 1];
     }
     if (!whole) {
       status = TSDB_ERR_MALFORMED;
@@ -260,4 +284,44 @@ tsdb_status tsdb_index_series_validate(const tsdb_series_columns *columns, size_
     }
   }
   return TSDB_OK;
+}
+
+tsdb_status tsdb_index_series_tally(const tsdb_series_columns *columns, size_t first, const uint64_t *keys,
+                                    size_t keys_count, const uint32_t *key_of_value, uint64_t *sums,
+                                    size_t *out_series) {
+  tsdb_status status = TSDB_OK;
+  size_t series = first;
+  for (; series < columns->series_count; series++) {
+    uint64_t mark = tsdb_ref_mark(columns->refs[series]);
+    for (size_t pair = columns->label_offsets[series]; pair < columns->label_offsets[series + 1]; pair++) {
+      uint32_t value = columns->label_ids[2 * pair + 1];
+      uint64_t key = (uint64_t)columns->label_ids[2 * pair] << 32 | value;
+      size_t low = key_of_value[value], high = keys_count;
+      if (low >= keys_count || keys[low] != key) {
+        low = 0;
+        while (low < high) {
+          size_t middle = low + (high - low) / 2;
+          if (keys[middle] < key) {
+            low = middle + 1;
+          } else {
+            high = middle;
+          }
+        }
+      }
+      if (low < keys_count && keys[low] == key) {
+        sums[low] += mark;
+      } else if (status == TSDB_OK) {
+        status = TSDB_ERR_REFERENCE;
+        *out_series = series;
+      }
+    }
+    if (status != TSDB_OK) return status;
+  }
+  return TSDB_OK;
+}
+
+uint64_t tsdb_index_postings_tally(const uint8_t *ids, size_t count) {
+  uint64_t sum = 0;
+  for (size_t index = 0; index < count; index++) sum += tsdb_ref_mark(tsdb_load_be32(ids + 4 * index));
+  return sum;
 }

@@ -74,4 +74,23 @@ typedef struct tsdb_series_defect {
 tsdb_status tsdb_index_series_validate(const tsdb_series_columns *columns, size_t first, bool has_empty_symbol,
                                        uint64_t *io_chunk_ref, tsdb_series_defect *out_defect);
 
+/// What a ref adds to the sum of a set of refs. Equal sums of 64 bits: equal sets, but for chance.
+static inline uint64_t tsdb_ref_mark(uint32_t ref) {
+  uint64_t mark = ((uint64_t)ref + 1) * UINT64_C(0x9E3779B97F4A7C15);
+  return (mark ^ mark >> 29) * UINT64_C(0xBF58476D1CE4E5B9);
+}
+
+/// Adds the mark of each series [first, columns->series_count) to the sums of its label pairs.
+///
+/// Shapes:  keys[keys_count] are pairs (name << 32 | value), strictly ascending; sums[keys_count] are parallel.
+///          key_of_value[symbols]: where to look first for a pair with this value.
+/// Returns: TSDB_OK; TSDB_ERR_REFERENCE if a series has a pair that is not among the keys: *out_series says which. Go on
+///          with the one behind it.
+tsdb_status tsdb_index_series_tally(const tsdb_series_columns *columns, size_t first, const uint64_t *keys,
+                                    size_t keys_count, const uint32_t *key_of_value, uint64_t *sums,
+                                    size_t *out_series);
+
+/// The sum of the marks of count big-endian refs.
+uint64_t tsdb_index_postings_tally(const uint8_t *ids, size_t count);
+
 #endif
