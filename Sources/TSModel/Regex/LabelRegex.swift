@@ -26,3 +26,23 @@ public final class LabelRegex: Sendable {
   /// Whether all of `bytes` matches.
   public func matches(bytes: UnsafeRawBufferPointer) -> Bool { unsafe engine.matches(bytes) }
 }
+
+extension LabelRegex {
+  /// Longest value that RE2 is let loose on when many are matched, bytes: it may need a microsecond for each of them.
+  public static let valueBytesMax = 1 << 20
+
+  /// Which of `values` match.
+  func matching(_ values: SortedValues) throws(ModelError) -> ValueMatches {
+    var indices: [UInt32] = []
+    for index in 0..<values.count {
+      let value = unsafe values[index]
+      guard value.count <= Self.valueBytesMax else {
+        throw ModelError(
+          .size,
+          "match \(quoted(pattern)) against a value of \(value.count) bytes: at most \(Self.valueBytesMax) are allowed")
+      }
+      if unsafe matches(bytes: value) { indices.append(UInt32(index)) }
+    }
+    return .indices(indices)
+  }
+}
