@@ -14,6 +14,9 @@ let package = Package(
       name: "bench",
       dependencies: ["CPinning", "CSnappy", "CZstd", .product(name: "Core", package: "apus")],
       path: "Sources/Bench",
-      swiftSettings: [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]),
+      swiftSettings: [
+        .swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+      ]),
   ]
 )

@@ -1,3 +1,65 @@
-// Rows of whole blocks: open, verify, dump (see targets.tsv).
+// Whole blocks through whole programs: `apus` beside `promtool`, on a block of the data set D.
+import Glibc
 
-let blockRows: [Row] = []
+/// The executable, built in release by Scripts/bench; for toy size that of `swift build` is good enough.
+private let apus = benchSize == .toy ? "../.build/debug/apus" : "../.build/release/apus"
+private let folder = "../.build/bench-data"
+
+/// The path of a peer in the cache of Scripts/peers, which brings it first; nil where it cannot be had.
+private func peerPath(_ name: String) -> String? {
+  let answer = folder + "/peer-" + name
+  guard runProgram(["/usr/bin/env", "../Scripts/peers", "--path", name], outputPath: answer) == 0 else { return nil }
+  return readText(answer)?.split(separator: "\n").last.map(String.init)
+}
+
+/// A folder with one block of D (two hours of 500 series; fewer in toy size) and the empty log folder that promtool wants.
+private func blockOfD() throws -> (folder: String, block: String) {
+  guard access(apus, X_OK) == 0 else { throw ProgramError(description: "\(apus) is not built: run Scripts/bench") }
+  let scale = benchSize == .full ? "0.02" : "0.002"
+  let data = folder + "/D-" + scale
+  for path in [folder, data, data + "/wal"] { mkdir(path, 0o755) }
+  if firstBlock(data) == nil {
+    guard runProgram([apus, "tools", "bench", "generate", "--set", "D", "--scale", scale, "-o", data]) == 0 else {
+      throw ProgramError(description: "apus tools bench generate did not make \(data)")
+    }
+  }
+  guard let block = firstBlock(data) else { throw ProgramError(description: "no block in \(data)") }
+  return (data, block)
+}
+
+/// The first folder in `path` that is named like a block.
+private func firstBlock(_ path: String) -> String? {
+  guard let handle = opendir(path) else { return nil }
+  defer { closedir(handle) }
+  var names: [String] = []
+  while let entry = readdir(handle) {
+    let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    if name.utf8.count == 26 { names.append(name) }
+  }
+  return names.min()
+}
+
+private func apusRow(_ name: String, _ arguments: [String], peer: Peer? = nil) -> Row {
+  Row(name: name, unit: "ms", peer: peer) {
+    let (data, block) = try blockOfD()
+    return program([apus, "tools", "block"] + arguments + [data + "/" + block])
+  }
+}
+
+private func promtool(_ arguments: [String], takesBlock: Bool) -> Peer {
+  Peer(name: "promtool") {
+    let (data, block) = try blockOfD()
+    return peerPath("promtool").map { program([$0, "tsdb"] + arguments + [data] + (takesBlock ? [block] : [])) }
+  }
+}
+
+let blockRows: [Row] = [
+  apusRow("block_stats_d", ["stats"], peer: promtool(["analyze", "--extended"], takesBlock: true)),
+  // promtool goes through all blocks of the folder: the data folder of this row holds one only at this scale.
+  apusRow(
+    "block_dump_openmetrics_d", ["dump", "--format", "openmetrics"],
+    peer: promtool(["dump-openmetrics"], takesBlock: false)),
+  apusRow("block_verify_d", ["verify"]),
+]

@@ -87,7 +87,8 @@ private func encodeRun(_ shape: FloatShape) -> Workload {
 
 /// One chunk; its size.
 private func encode(
-  _ timestamps: UnsafePointer<Int64>, _ values: UnsafePointer<Double>, _ count: Int, into bytes: UnsafeMutablePointer<UInt8>
+  _ timestamps: UnsafePointer<Int64>, _ values: UnsafePointer<Double>, _ count: Int,
+  into bytes: UnsafeMutablePointer<UInt8>
 ) -> Int {
   var appender = tsdb_xor_appender()
   var limits = tsdb_append_limits_none()
