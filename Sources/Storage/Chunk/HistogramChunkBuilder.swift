@@ -27,6 +27,7 @@ public import TSModel
 
   private let appender: OpaquePointer
   private let isFloat: Bool
+  private let cutsForSize: Bool
   private var firstTimeMs: Int64 = 0
   private var lastTimeMs: Int64?
   /// The open chunk ends before this, if int64 holds such a time.
@@ -37,6 +38,11 @@ public import TSModel
 
   /// An empty builder. `encoding` is one of histograms; `chunkRangeMs` is positive. Throws `.memory`.
   public init(encoding: ChunkEncoding, chunkRangeMs: Int64 = 7_200_000) throws(StorageError) {
+    try self.init(encoding: encoding, chunkRangeMs: chunkRangeMs, cutsForSize: true)
+  }
+
+  /// Without `cutsForSize` only the samples themselves, and the chunk range, begin a new chunk.
+  init(encoding: ChunkEncoding, chunkRangeMs: Int64, cutsForSize: Bool) throws(StorageError) {
     precondition(encoding.isHistogram, "a histogram chunk's encoding is one of the four of histograms")
     precondition(chunkRangeMs > 0, "a chunk range is positive")
     var allocator = unsafe tsdb_allocator(
@@ -49,10 +55,14 @@ public import TSModel
     unsafe appender = created
     self.encoding = encoding
     self.chunkRangeMs = chunkRangeMs
+    self.cutsForSize = cutsForSize
     isFloat = encoding == .floatHistogram || encoding == .floatHistogramST
   }
 
   deinit { unsafe tsdb_histogram_appender_destroy(appender) }
+
+  /// Forgets the open chunk and begins one with this reset header (the numbers of `Histogram.ResetHint`).
+  mutating func begin(resetHeader: UInt8) { unsafe tsdb_histogram_appender_begin(appender, resetHeader) }
 
   /// Samples in the chunk that is not finished yet.
   public var openSampleCount: Int { unsafe Int(tsdb_histogram_appender_sample_count(appender)) }
@@ -98,7 +108,7 @@ public import TSModel
   private mutating func isCutDue(
     before timestampMs: Int64, _ sample: SampleArrays, _ startTimestampMs: Int64
   ) throws(StorageError) -> Bool {
-    let (size, samples) = (openByteCount, openSampleCount)
+    let (size, samples) = (cutsForSize ? openByteCount : 0, openSampleCount)
     let rangeEndMs = rangeEnd(of: firstTimeMs)
     if !hasPredictedEnd, size >= Self.targetBytes / 4, let end = endMs, let last = lastTimeMs {
       endMs = tsdb_chunk_predict_end(firstTimeMs, last, end, Double(Self.targetBytes) / Double(size))
@@ -150,13 +160,6 @@ public import TSModel
   public mutating func finish() -> [EncodedChunk] {
     cutChunk()
     lastTimeMs = nil
-    let finished = chunks
-    chunks = []
-    return finished
-  }
-
-  /// Hands over the chunks that are finished and keeps the open one.
-  mutating func takeChunks() -> [EncodedChunk] {
     let finished = chunks
     chunks = []
     return finished
