@@ -78,7 +78,6 @@ tsdb_status tsdb_tombstones_validate(const uint8_t *src, size_t src_size, size_t
     if (reader.status == TSDB_ERR_TRUNCATED) reason = "the last entry is cut";
     else if (reader.status != TSDB_OK) reason = "a number of an entry has more than 64 bits";
     else if (max_ms < min_ms) reason = "an interval ends before it begins";
-    else if (*out_count > 0 && series_ref < previous_ref) reason = "the entries are not ordered by series";
     else if (*out_count > 0 && series_ref == previous_ref && !is_apart(previous_max_ms, min_ms))
       reason = "two intervals of a series overlap, touch or are out of order";
     if (reason != NULL) {

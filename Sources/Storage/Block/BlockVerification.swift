@@ -64,7 +64,7 @@ private struct BlockVerification: ~Copyable {
 
   mutating func run(progress: (VerificationProgress) -> Void, report: (BlockDefect) -> Void) {
     var isFaulted = false
-    let refs = seriesRefs(report)
+    guard let refs = seriesRefs(report) else { return }
     var batch = SeriesBatch(symbols: block.index.symbols)
     var position = 0
     while position < refs.count, !isFaulted {
@@ -83,17 +83,17 @@ private struct BlockVerification: ~Copyable {
   }
 
   /// All series ids that the index lists; the index' own verification has told what is wrong with the list.
-  private func seriesRefs(_ report: (BlockDefect) -> Void) -> [UInt32] {
+  private func seriesRefs(_ report: (BlockDefect) -> Void) -> [UInt32]? {
     do throws(StorageError) { return try block.index.allPostings().refs() } catch {
       report(
         BlockDefect(
           file: block.indexSource.name, what: error.message,
           cost: "without the list of all series no chunk of the block can be verified"))
-      return []
+      return nil
     }
   }
 
-  /// Reads the series `refs` that can be read into `batch`; the index' own verification reports the others.
+  /// Reads the series `refs` that can be read into `batch`.
   private mutating func read(_ refs: [UInt32], _ batch: inout SeriesBatch, _ report: (BlockDefect) -> Void) {
     batch.removeAll()
     var rest = refs[...]
@@ -103,8 +103,13 @@ private struct BlockVerification: ~Copyable {
         try block.index.series(Array(rest), into: batch)
         return
       } catch {
-        rest = rest.dropFirst(batch.seriesCount - before + 1)
+        rest = rest.dropFirst(batch.seriesCount - before)
+        guard let ref = rest.popFirst() else { return }
         hasUnreadable = true
+        report(
+          BlockDefect(
+            file: block.indexSource.name, offset: block.index.offset(of: ref), what: error.message,
+            cost: "series \(ref) with all its samples is not found"))
       }
     }
   }
@@ -167,7 +172,7 @@ private struct BlockVerification: ~Copyable {
       }
     } catch {
       hasUnreadable = true
-      report(place.defect(error.message, "\(lost) cannot be read"))
+      report(place.defect(place.reason(of: error), "\(lost) cannot be read"))
     }
   }
 
@@ -216,6 +221,15 @@ private struct BlockVerification: ~Copyable {
       let readers = block.segments.readers
       file = number < readers.count ? readers[number].name : "\(block.path)/chunks (segment \(number + 1))"
       offset = Int(ref & 0xFFFF_FFFF)
+    }
+
+    /// The message of an error without what a defect says anyway: the file and the place in it.
+    func reason(of error: StorageError) -> String {
+      for attempt in ["read a chunk", "read the chunk"] {
+        let prefix = "\(attempt) of \(file) at offset \(offset): "
+        if error.message.hasPrefix(prefix) { return String(error.message.dropFirst(prefix.count)) }
+      }
+      return error.message
     }
 
     var text: String { "\(baseName(file)), offset \(offset)" }

@@ -70,7 +70,8 @@ struct ChunkInspector: ~Copyable {
       var count = 0
       let range = try decode(bytes.extracting(part.bytes), part.encoding, &count)
       if slot == .count { result.sampleCount = count }
-      guard let range else { continue }
+      // The first counter is the first raw sample, which lies before the window that the index speaks of.
+      guard let range, slot != .counter else { continue }
       let all = result.timeRange ?? range
       result.timeRange = TimeRange(
         minTimeMs: min(all.minTimeMs, range.minTimeMs), maxTimeMs: max(all.maxTimeMs, range.maxTimeMs))

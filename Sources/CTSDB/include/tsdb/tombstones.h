@@ -31,7 +31,8 @@ size_t tsdb_tombstones_count_bound(size_t src_size);
 tsdb_status tsdb_tombstones_read(const uint8_t *src, size_t src_size, uint64_t *series_refs, int64_t *mins_ms,
                                  int64_t *maxs_ms, size_t capacity, size_t *out_count);
 
-/// As tsdb_tombstones_read, but keeps nothing and demands more: series ascending, a series' intervals ascending and apart.
+/// As tsdb_tombstones_read, but keeps nothing and demands more: adjacent intervals of one series ascend and are apart. In
+/// which order series come is free: Prometheus writes them in that of a hash table.
 ///
 /// Returns: TSDB_OK with *out_count entries; else the status (TSDB_ERR_ORDER for the demands), *out_offset in the file and
 ///          *out_reason, a static text.
