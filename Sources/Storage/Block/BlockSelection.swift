@@ -3,6 +3,23 @@ internal import CTSDB
 public import TSModel
 
 extension Block {
+  /// Hands the series that all of `matchers` match to `body`, some at a time, in ascending order of their labels. See
+  /// `read(series:)` for what comes with them, what the batch is charged to, and what is thrown.
+  public func select(
+    _ matchers: [LabelMatcher], timeRange: TimeRange = .all, batchSize: Int = Block.batchSizeUsual,
+    loadsChunks: Bool = true, budget: MemoryBudget? = nil, _ body: (SeriesBatch) throws -> Void
+  ) throws {
+    let refs: SeriesRefs
+    do throws(StorageError) { refs = try index.select(matchers) } catch { throw withFault(error) }
+    var charge = BudgetCharge()
+    do throws(BudgetExceeded) {
+      charge = try BudgetCharge(budget, bytes: refs.count * MemoryLayout<UInt32>.size)
+    } catch { throw StorageError(error, "select \(refs.count) series of \(path)") }
+    try read(
+      series: refs, timeRange: timeRange, batchSize: batchSize, loadsChunks: loadsChunks, budget: budget, body)
+    charge.shrink(by: charge.bytes)
+  }
+
   /// Series of a batch when the caller does not say.
   public static let batchSizeUsual = 1024
 

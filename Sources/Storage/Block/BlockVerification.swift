@@ -64,12 +64,17 @@ private struct BlockVerification: ~Copyable {
 
   mutating func run(progress: (VerificationProgress) -> Void, report: (BlockDefect) -> Void) {
     var isFaulted = false
+    block.index.verify { defect in
+      report(
+        BlockDefect(file: block.indexSource.name, offset: defect.offset, what: defect.what, cost: defect.cost))
+    }
+    guard !reportFault(report) else { return }
     guard let refs = seriesRefs(report) else { return }
-    var batch = SeriesBatch(symbols: block.index.symbols)
+    let batch = SeriesBatch(symbols: block.index.symbols)
     var position = 0
     while position < refs.count, !isFaulted {
       let part = Array(refs[position..<min(position + Self.batchSize, refs.count)])
-      read(part, &batch, report)
+      read(part, into: batch)
       for index in 0..<batch.seriesCount { verifySeries(index, of: batch, report) }
       position += part.count
       isFaulted = reportFault(report)
@@ -93,8 +98,8 @@ private struct BlockVerification: ~Copyable {
     }
   }
 
-  /// Reads the series `refs` that can be read into `batch`.
-  private mutating func read(_ refs: [UInt32], _ batch: inout SeriesBatch, _ report: (BlockDefect) -> Void) {
+  /// Reads the series `refs` that can be read into `batch`; the index' own verification reports the others.
+  private mutating func read(_ refs: [UInt32], into batch: SeriesBatch) {
     batch.removeAll()
     var rest = refs[...]
     while !rest.isEmpty {
@@ -104,12 +109,8 @@ private struct BlockVerification: ~Copyable {
         return
       } catch {
         rest = rest.dropFirst(batch.seriesCount - before)
-        guard let ref = rest.popFirst() else { return }
+        _ = rest.popFirst()
         hasUnreadable = true
-        report(
-          BlockDefect(
-            file: block.indexSource.name, offset: block.index.offset(of: ref), what: error.message,
-            cost: "series \(ref) with all its samples is not found"))
       }
     }
   }

@@ -75,6 +75,20 @@ import Testing
     #expect(try block.dumped(timeRange: TimeRange(minTimeMs: 0, maxTimeMs: 1)).isEmpty)
   }
 
+  @Test func matchersSelectInOrder() throws {
+    let block = try Block.open(path: try Fixtures.block("prometheus/block-multisegment"))
+    let all = try block.dumped().map(\.labels)
+    let budget = MemoryBudget(name: "query")
+    var found: [String] = []
+    try block.select([try LabelMatcher(.regex, name: "__name__", value: ".+")], batchSize: 7, budget: budget) { batch in
+      for index in 0..<batch.seriesCount { found.append(batch.labels(at: index).description) }
+      #expect(batch.hasChunkBytes && budget.usedBytes > 0)
+    }
+    #expect(found == all)
+    #expect(budget.usedBytes == 0)
+    try block.select([try LabelMatcher(.equal, name: "__name__", value: "nothing")]) { _ in Issue.record("found some") }
+  }
+
   @Test func overBudgetIsAnErrorThatNamesIt() throws {
     let block = try Block.open(path: try Fixtures.block("prometheus/block-multisegment"), reading: .copied)
     let budget = MemoryBudget(name: "query", limitBytes: 20_000)
@@ -167,6 +181,7 @@ import Testing
       unsound == [
         "chunk-bad-crc", "chunks-outside-completely", "chunks-outside-issue347", "chunks-outside-partly",
         "index-bad-series-crc", "out-of-order-chunks", "out-of-order-chunks-duplicate", "ulid-mismatch",
+        "unsorted-labels",
       ])
   }
 }
