@@ -253,8 +253,9 @@ private func grown<Element: BitwiseCopyable>(
   var isMissing: Bool { unsafe storage.baseAddress == nil }
   init() { unsafe storage = UnsafeMutableBufferPointer(start: nil, count: 0) }
 
-  static func byteCount(_ capacity: Int) -> Int { (3 * capacity + 2) * 4 }
-  var byteCount: Int { unsafe storage.count * 4 }
+  /// Without the two offsets that are there even before the first series.
+  static func byteCount(_ capacity: Int) -> Int { 3 * capacity * 4 }
+  var byteCount: Int { Self.byteCount(capacity) }
   var labelOffsets: UnsafeMutablePointer<UInt32> { unsafe storage.baseAddress.unsafelyUnwrapped }
   var chunkOffsets: UnsafeMutablePointer<UInt32> { unsafe labelOffsets + (capacity + 1) }
   var refs: UnsafeMutablePointer<UInt32> { unsafe labelOffsets + 2 * (capacity + 1) }

@@ -104,6 +104,53 @@ func rewrite(_ index: IndexReader, to path: String, memoryLimitBytes: Int = 64 <
     }
   }
 
+  /// What the kernel cannot drop of this process, bytes.
+  static func residentBytes() throws -> Int {
+    try textLines("/proc/self/status").filter { $0.hasPrefix("RssAnon") || $0.hasPrefix("RssShmem") }
+      .map { Int($0.split(separator: " ").first { $0.allSatisfy(\.isNumber) } ?? "0") ?? 0 }.reduce(0, +) * 1024
+  }
+
+  @Test func manySeriesAreWrittenWithinTheMemoryLimit() throws {
+    let folder = try TemporaryFolder("index-writer")
+    let podCount = isLongTier ? 1_000_000 : 10_000
+    let limit = isLongTier ? 230 << 20 : 4 << 20
+    let before = try Self.residentBytes()
+    var writer = try IndexWriter(path: folder.file("index"), memoryLimitBytes: limit)
+    for name in ["__name__", "instance", "job", "pod"] { try writer.addSymbol(name) }
+    func number(_ value: Int) -> String { String(10_000_000 + value) }
+    for metric in 0..<10 { try writer.addSymbol("q-metric-\(metric)") }
+    for job in 0..<40 { try writer.addSymbol("r-job-" + number(job)) }
+    for pod in 0..<podCount { try writer.addSymbol("s-pod-" + number(pod)) }
+    var labels: [UInt32] = [0, 0, 1, 0, 2, 0, 3, 0]
+    var chunks = [ChunkMeta(minTimeMs: 0, maxTimeMs: 7_199_999, ref: 8)]
+    var peak = 0
+    for metric in 0..<10 {
+      for pod in 0..<podCount {
+        labels[1] = UInt32(4 + metric)
+        labels[3] = UInt32(54 + pod)
+        labels[5] = UInt32(14 + pod % 40)
+        labels[7] = UInt32(54 + pod / 2)
+        chunks[0].ref += 40
+        try writer.addSeries(labelIDs: labels, chunks: chunks)
+      }
+      peak = max(peak, try Self.residentBytes())
+    }
+    try writer.finish()
+    peak = max(peak, try Self.residentBytes())
+    if isLongTier {
+      say(
+        "an index of \(writer.seriesCount) series: RssAnon + RssShmem \(before >> 20) MiB before, \(peak >> 20) MiB at most"
+      )
+      #expect(peak - before <= 256 << 20)
+    }
+    let index = try IndexReader(MappedFile(path: folder.file("index")))
+    #expect(try index.allPostings().count == 10 * podCount)
+    #expect(try index.postings(name: "job", value: "r-job-" + number(7)).count == 10 * podCount / 40)
+    #expect(try index.postings(name: "pod", value: "s-pod-" + number(3)).count == 20)
+    #expect(try index.labelValues(of: "instance").count == podCount)
+    if !isLongTier { index.verify { Issue.record("\($0)") } }
+  }
+
   @Test func lackOfMemoryAFullDiskAndAForbiddenFolderAreClearErrors() throws {
     let folder = try TemporaryFolder("index-writer")
     var writer = try IndexWriter(path: folder.file("index"), memoryLimitBytes: 1 << 20)
