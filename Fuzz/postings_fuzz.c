@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tsdb/postings.h"
+#include "tsdb/postings_bitmap.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "histogram_buckets.h"
 #include "histogram_codes.h"
+#include "histogram_fields.h"
 #include "tsdb/bitstream.h"
 #include "tsdb/bytes.h"
 
@@ -16,8 +18,6 @@
 
 /// The longest field, in whole bytes: an XOR code with a new window has 77 bits, a byte-wise varint 80.
 #define FIELD_SIZE_MAX 10
-/// No XOR window yet: more leading zeros than a value can have.
-#define NO_WINDOW 0xFF
 
 /// A growing array. `size` is in bytes.
 typedef struct memory {
@@ -160,87 +160,6 @@ void tsdb_histogram_chunk_forget_reset(uint8_t encoding, uint8_t *bytes, size_t 
 }
 
 // ---- Fields -----------------------------------------------------------------------------------------------------------
-
-static void zero_threshold_write(tsdb_bit_writer *writer, double threshold) {
-  int exponent = 0;
-  if (threshold == 0) {
-    tsdb_bit_writer_put(writer, 0, 8);
-  } else if (isfinite(threshold) && frexp(threshold, &exponent) == 0.5 && exponent >= -242 && exponent <= 11) {
-    tsdb_bit_writer_put(writer, (uint64_t)(exponent + 243), 8);
-  } else {
-    tsdb_bit_writer_put(writer, 255, 8);
-    tsdb_bit_writer_put(writer, tsdb_bits_of_double(threshold), 64);
-  }
-}
-
-static void spans_write(tsdb_bit_writer *writer, const tsdb_histogram_span *spans, uint32_t count) {
-  tsdb_bit_writer_put_varbit_uint(writer, count);
-  for (uint32_t index = 0; index < count; index++) {
-    tsdb_bit_writer_put_varbit_uint(writer, spans[index].length);
-    tsdb_bit_writer_put_varbit_int(writer, spans[index].offset);
-  }
-}
-
-/// A bound of whole thousandths, as most are, takes a short code; 33554430 is the largest that fits 32 bits.
-static void custom_bound_write(tsdb_bit_writer *writer, double bound) {
-  double thousandths = bound * 1000;
-  if (thousandths >= 0 && thousandths <= 33554430) {
-    double rounded = round(thousandths);
-    if (rounded / 1000 == bound) {
-      tsdb_bit_writer_put_varbit_uint(writer, (uint64_t)rounded + 1);
-      return;
-    }
-  }
-  tsdb_bit_writer_put(writer, 0, 1);
-  tsdb_bit_writer_put(writer, tsdb_bits_of_double(bound), 64);
-}
-
-static void xor_write(tsdb_bit_writer *writer, uint64_t *previous_bits, uint64_t bits, uint8_t *window) {
-  uint64_t change = *previous_bits ^ bits;
-  *previous_bits = bits;
-  if (change == 0) {
-    tsdb_bit_writer_put(writer, 0, 1);
-    return;
-  }
-  uint32_t leading = (uint32_t)__builtin_clzll(change), trailing = (uint32_t)__builtin_ctzll(change);
-  if (leading > 31) leading = 31;
-  if (window[0] != NO_WINDOW && leading >= window[0] && trailing >= window[1]) {
-    tsdb_bit_writer_put(writer, 2, 2);
-    tsdb_bit_writer_put(writer, change >> window[1], 64 - (uint32_t)window[0] - window[1]);
-    return;
-  }
-  uint32_t significant = 64 - leading - trailing;
-  window[0] = (uint8_t)leading;
-  window[1] = (uint8_t)trailing;
-  tsdb_bit_writer_put(writer, 3u << 11 | leading << 6 | (significant & 63), 13);
-  tsdb_bit_writer_put(writer, change >> trailing, significant);
-}
-
-static uint64_t row_load(const void *row, size_t index) {
-  uint64_t bits;
-  memcpy(&bits, (const uint8_t *)row + index * sizeof bits, sizeof bits);
-  return bits;
-}
-
-/// The buckets of one side as integers: changes of changes, and of those the difference to the neighbour's.
-static void int_side_write(tsdb_bit_writer *writer, uint64_t *values, uint64_t *deltas, const void *row, size_t first,
-                           size_t end, bool is_first_sample) {
-  uint64_t neighbour = 0;
-  for (size_t index = first; index < end; index++) {
-    uint64_t value = row_load(row, index), delta = value - values[index], second = delta - deltas[index];
-    if (is_first_sample) {
-      // Stored is the bucket's count against its neighbour's; the first change is counted from here.
-      tsdb_bit_writer_put_varbit_int(writer, (int64_t)(value - neighbour));
-      neighbour = value;
-      delta = 0;
-    } else {
-      tsdb_bit_writer_put_varbit_int(writer, (int64_t)(second - neighbour));
-      neighbour = second;
-    }
-    values[index] = value;
-    deltas[index] = delta;
-  }
-}
 
 static void start_timestamp_write(tsdb_bit_writer *writer, chunk_state *chunk, int64_t timestamp_ms,
                                   int64_t start_timestamp_ms) {
@@ -404,82 +323,6 @@ static tsdb_status chunk_write(const tsdb_histogram_appender *appender, chunk_st
 }
 
 // ---- Comparing bucket sets --------------------------------------------------------------------------------------------
-
-/// Steps through the buckets that spans name, in ascending order.
-typedef struct bucket_walk {
-  const tsdb_histogram_span *spans;
-  uint32_t span_count, span_index, inside;
-  int64_t index;    ///< the bucket it stands on
-  size_t ordinal;   ///< how many came before it
-  bool has_bucket;
-} bucket_walk;
-
-static void bucket_walk_skip_empty(bucket_walk *walk) {
-  while (walk->span_index < walk->span_count && walk->inside == walk->spans[walk->span_index].length) {
-    walk->span_index++;
-    walk->inside = 0;
-    if (walk->span_index < walk->span_count) walk->index += walk->spans[walk->span_index].offset;
-  }
-  walk->has_bucket = walk->span_index < walk->span_count;
-}
-
-static bucket_walk bucket_walk_make(const tsdb_histogram_span *spans, uint32_t span_count) {
-  bucket_walk walk = {.spans = spans, .span_count = span_count};
-  if (span_count != 0) walk.index = spans[0].offset;
-  bucket_walk_skip_empty(&walk);
-  return walk;
-}
-
-static void bucket_walk_next(bucket_walk *walk) {
-  walk->index++;
-  walk->inside++;
-  walk->ordinal++;
-  bucket_walk_skip_empty(walk);
-}
-
-/// What one side of a chunk and of a sample have in common.
-typedef struct side_comparison {
-  size_t added;    ///< buckets of the sample that the chunk lacks
-  size_t missing;  ///< buckets of the chunk that the sample lacks
-  bool is_reset;   ///< a bucket went down, or one that had counts is missing
-} side_comparison;
-
-static bool bucket_decreased(uint64_t chunk_bits, uint64_t sample_bits, bool is_float) {
-  if (is_float) return tsdb_double_of_bits(chunk_bits) > tsdb_double_of_bits(sample_bits);
-  return (int64_t)chunk_bits > (int64_t)sample_bits;
-}
-
-static bool bucket_is_empty(uint64_t bits, bool is_float) {
-  return is_float ? tsdb_double_of_bits(bits) == 0 : bits == 0;
-}
-
-/// Compares; where the maps are not NULL, also writes for each bucket of chunk and sample its place in the union of both.
-static side_comparison side_compare(bucket_walk ours, const uint64_t *our_values, bucket_walk theirs,
-                                    const void *their_row, size_t their_first, bool is_float, uint32_t *our_map,
-                                    uint32_t *their_map, size_t map_first) {
-  side_comparison result = {0, 0, false};
-  size_t place = map_first;
-  while (ours.has_bucket || theirs.has_bucket) {
-    bool take_ours = ours.has_bucket && (!theirs.has_bucket || ours.index <= theirs.index);
-    bool take_theirs = theirs.has_bucket && (!ours.has_bucket || theirs.index <= ours.index);
-    if (take_ours && take_theirs) {
-      result.is_reset |= bucket_decreased(our_values[ours.ordinal], row_load(their_row, their_first + theirs.ordinal), is_float);
-    } else if (take_ours) {
-      result.missing++;
-      result.is_reset |= !bucket_is_empty(our_values[ours.ordinal], is_float);
-    } else {
-      result.added++;
-    }
-    if (our_map != NULL) {
-      if (take_ours) our_map[ours.ordinal] = (uint32_t)place;
-      if (take_theirs) their_map[theirs.ordinal] = (uint32_t)place;
-    }
-    place++;
-    if (take_ours) bucket_walk_next(&ours);
-    if (take_theirs) bucket_walk_next(&theirs);
-  }
-  return result;
-}
 
 typedef struct comparison {
   side_comparison positive, negative;

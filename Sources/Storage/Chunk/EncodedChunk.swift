@@ -13,6 +13,7 @@ public struct EncodedChunk: Sendable, Equatable {
   /// Samples in it.
   public var sampleCount: Int
 
+  /// A chunk of `sampleCount` samples between the two times, both included.
   public init(encoding: ChunkEncoding, minTimeMs: Int64, maxTimeMs: Int64, bytes: [UInt8], sampleCount: Int) {
     self.encoding = encoding
     self.minTimeMs = minTimeMs

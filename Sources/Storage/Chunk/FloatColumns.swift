@@ -13,6 +13,7 @@ internal import CTSDB
   /// Samples in the columns.
   public private(set) var count: Int
 
+  /// No samples; memory is taken with the first chunk.
   public init() {
     unsafe timestamps = UnsafeMutablePointer<Int64>.allocate(capacity: 0)
     unsafe values_ = UnsafeMutablePointer<Double>.allocate(capacity: 0)

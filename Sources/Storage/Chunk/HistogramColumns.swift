@@ -55,6 +55,7 @@ public import TSModel
   private var intBucketValues: [Int64] = []
   private var scratch: [UInt64] = []
 
+  /// No samples; memory is taken with the first chunk.
   public init() {}
 
   /// Milliseconds since the Unix epoch, `count` of them.

@@ -24,11 +24,13 @@ typedef struct tsdb_postings {
   bool is_native;  ///< false: big-endian, as stored; true: as this machine holds a uint32_t
 } tsdb_postings;
 
+/// A list as it is stored: `count` big-endian references at `refs`.
 static inline tsdb_postings tsdb_postings_stored(const uint8_t *refs, size_t count) {
   tsdb_postings list = {refs, count, false};
   return list;
 }
 
+/// A list as this machine holds it, such as the result of an operation.
 static inline tsdb_postings tsdb_postings_native(const uint32_t *refs, size_t count) {
   tsdb_postings list = {(const uint8_t *)refs, count, true};
   return list;
@@ -54,6 +56,7 @@ tsdb_status tsdb_postings_open(const uint8_t *src, size_t src_size, bool check_c
 /// Returns: TSDB_ERR_CAPACITY where dst_capacity < list.count; nothing is written then.
 /// Cost:    about 0.1 ns a reference out of cache; no allocation.
 tsdb_status tsdb_postings_decode(tsdb_postings list, uint32_t *dst, size_t dst_capacity, size_t *out_count);
+/// The same result without special instructions. For tests and for machines that have none.
 tsdb_status tsdb_postings_decode_portable(tsdb_postings list, uint32_t *dst, size_t dst_capacity, size_t *out_count);
 
 /// How many elements of dst tsdb_postings_intersect asks for: the shorter count.
@@ -66,6 +69,7 @@ size_t tsdb_postings_intersect_bound(size_t a_count, size_t b_count);
 /// Cost:    O(a + b) where the lengths are alike, O(short × log(long / short)) where they are not; no allocation.
 tsdb_status tsdb_postings_intersect(tsdb_postings a, tsdb_postings b, uint32_t *dst, size_t dst_capacity,
                                     size_t *out_count);
+/// The same result without special instructions. For tests and for machines that have none.
 tsdb_status tsdb_postings_intersect_portable(tsdb_postings a, tsdb_postings b, uint32_t *dst, size_t dst_capacity,
                                              size_t *out_count);
 
@@ -85,6 +89,7 @@ tsdb_status tsdb_postings_intersect_many(tsdb_postings *lists, size_t list_count
 /// Returns: TSDB_ERR_CAPACITY where dst_capacity < a.count; nothing is written then.
 /// Cost:    as tsdb_postings_intersect, and a copy of a.
 tsdb_status tsdb_postings_subtract(tsdb_postings a, tsdb_postings b, uint32_t *dst, size_t dst_capacity, size_t *out_count);
+/// The same result without special instructions. For tests and for machines that have none.
 tsdb_status tsdb_postings_subtract_portable(tsdb_postings a, tsdb_postings b, uint32_t *dst, size_t dst_capacity,
                                             size_t *out_count);
 
@@ -104,40 +109,5 @@ size_t tsdb_postings_union_scratch_bound(const tsdb_postings *lists, size_t list
 ///          O(sum × log(list_count)) by merging; no allocation, no recursion.
 tsdb_status tsdb_postings_union(const tsdb_postings *lists, size_t list_count, uint32_t *dst, size_t dst_capacity,
                                 uint64_t *scratch, size_t scratch_capacity, size_t *out_count);
-
-/// A set of references between first_ref (a multiple of 64) and first_ref + 64 × word_count, one bit each. The caller owns
-/// the words and clears them before use.
-typedef struct tsdb_postings_bitmap {
-  uint64_t *words;
-  size_t word_count;
-  uint32_t first_ref;
-} tsdb_postings_bitmap;
-
-/// How many words cover the references from `first_ref` to `last_ref`, both included.
-static inline size_t tsdb_postings_bitmap_bound(uint32_t first_ref, uint32_t last_ref) {
-  return last_ref < first_ref ? 0 : (size_t)(last_ref / 64 - first_ref / 64) + 1;
-}
-
-/// Adds a list. Returns TSDB_ERR_REFERENCE where it holds a reference outside the bitmap; others may have been added then.
-tsdb_status tsdb_postings_bitmap_add(tsdb_postings_bitmap *bitmap, tsdb_postings list);
-
-/// Adds `list_count` lists with their frames, the i-th at `offsets[i]` − `src_offset` of src (src_size is bytes): the lists of
-/// many values of one label in one call. They may lie in any order.
-///
-/// Returns: TSDB_OK; else what tsdb_postings_open or tsdb_postings_bitmap_add says of list *out_failed; lists before it were added.
-/// Cost:    2 to 3 ns a list and 1 ns a reference, checksums included.
-tsdb_status tsdb_postings_bitmap_add_stored(tsdb_postings_bitmap *bitmap, const uint8_t *src, size_t src_size,
-                                            uint64_t src_offset, const uint64_t *offsets, size_t list_count,
-                                            size_t *out_failed);
-
-/// How many references the bitmap holds.
-size_t tsdb_postings_bitmap_count(const tsdb_postings_bitmap *bitmap);
-
-/// Writes the references in ascending order.
-///
-/// Shapes:  dst[dst_capacity]; the first *out_count are written. Some elements behind them may be overwritten.
-/// Returns: TSDB_ERR_CAPACITY where there are more than dst_capacity; *out_count is 0 then.
-tsdb_status tsdb_postings_bitmap_read(const tsdb_postings_bitmap *bitmap, uint32_t *dst, size_t dst_capacity,
-                                      size_t *out_count);
 
 #endif
