@@ -59,7 +59,8 @@ extension IndexReader {
     lists.sort { $0.count < $1.count }
     var result = lists[0]
     for list in lists.dropFirst() where result.count > 0 {
-      result = unsafe .native(try result.combined(with: list, count: min(result.count, list.count), tsdb_postings_intersect))
+      result = unsafe .native(
+        try result.combined(with: list, count: min(result.count, list.count), tsdb_postings_intersect))
     }
     for matcher in takenAway where result.count > 0 {
       let list = try postings(refusedBy: matcher)
