@@ -100,7 +100,9 @@ extension ReferenceSample {
             index += span.offset
             for _ in 0..<span.length {
               let value = last[side].removeValue(forKey: index) ?? 0
-              #expect(row[place] == (isFloat ? (Double(value) / walk.sample.scale).bitPattern : UInt64(value)))
+              if row[place] != (isFloat ? (Double(value) / walk.sample.scale).bitPattern : UInt64(value)) {
+                Issue.record("seed \(seed), bucket \(index)")
+              }
               place += 1
               index += 1
             }
@@ -117,11 +119,11 @@ extension ReferenceSample {
 
   @Test(arguments: encodings)
   func everyTruncationIsTheReferencesErrorOrValue(_ encoding: UInt8) throws {
-    for bytes in try chunks(encoding, seeds: 1..<6, samples: 12) {
+    for bytes in try chunks(encoding, seeds: 1..<4, samples: 8) {
       for length in 0..<bytes.count {
         let cut = Array(bytes[..<length])
-        #expect(throws: HistogramStatusError.self) { try decode(cut, encoding: encoding) }
-        #expect(defect(cut, encoding: encoding).kind != TSDB_HISTOGRAM_SOUND)
+        let isRead = (try? decode(cut, encoding: encoding)) != nil
+        if isRead || defect(cut, encoding: encoding).kind == TSDB_HISTOGRAM_SOUND { Issue.record("cut to \(length)") }
       }
       // Bytes behind the last sample are not looked at by reading, but validation names them.
       #expect(try decode(bytes + [0], encoding: encoding).samples == decode(bytes, encoding: encoding).samples)
@@ -131,7 +133,7 @@ extension ReferenceSample {
 
   @Test(arguments: encodings)
   func everyFlippedBitGivesWhatTheReferenceGives(_ encoding: UInt8) throws {
-    for bytes in try chunks(encoding, seeds: 10..<13, samples: 6) {
+    for bytes in try chunks(encoding, seeds: 10..<12, samples: 4) {
       for bit in 0..<bytes.count * 8 {
         var damaged = bytes
         damaged[bit / 8] ^= 0x80 >> UInt8(bit % 8)
@@ -139,7 +141,7 @@ extension ReferenceSample {
         // Reserved schemas are read reduced, which the reference does not do.
         if let ours, ours.layout.schema != ours.layout.schema_stored { continue }
         let theirs = try? referenceDecode(damaged, encoding: encoding)
-        #expect(ours?.samples == theirs?.samples, "encoding \(encoding), bit \(bit)")
+        if ours?.samples != theirs?.samples { Issue.record("encoding \(encoding), bit \(bit)") }
         _ = defect(damaged, encoding: encoding)
       }
     }

@@ -44,7 +44,8 @@ struct RecordedSeries {
       var next = 0
       let chunks = try (object["chunks"] as? [[String: Any]] ?? []).map { chunk -> RecordedChunk in
         let count = number(chunk["samples"]).intValue
-        let own = samples.isEmpty ? [] : Array(samples[next..<next + count])
+        // Some of Thanos' dumps are shortened.
+        let own = next + count <= samples.count ? Array(samples[next..<next + count]) : []
         next += count
         var found: (UInt8, [UInt8]) = (0, [])
         if let ref = (chunk["ref"] as? String).flatMap({ UInt64($0) }) {
