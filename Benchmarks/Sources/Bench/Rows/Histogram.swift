@@ -26,7 +26,10 @@ private func decodeFortyBuckets() -> Workload {
     preconditionFailure("no histogram appender")
   }
   defer { tsdb_histogram_appender_destroy(appender) }
-  let means = (0..<bucketCount).map { 12 / (1 + Double(($0 - 20) * ($0 - 20)) / 60) }
+  let means = (0..<bucketCount).map { bucket -> Double in
+    let distance = Double(bucket - bucketCount / 2)
+    return 12 / (1 + distance * distance / 60)
+  }
   var chunks: [[UInt8]] = []
   for _ in 0..<chunkCount {
     tsdb_histogram_appender_begin(appender, 0)
