@@ -51,20 +51,29 @@ static inline uint64_t tsdb_index_prefix(const uint8_t *at, size_t size) {
   return tsdb_load_be64(at) & mask[size < 8 ? size : 8];
 }
 
-/// Whether the string at `a` is strictly below the one at `b`, which lies behind it; both within src. Nearly always
-/// decided without a branch that could be mispredicted, from the first sixteen bytes of each.
-static inline bool tsdb_index_ascending(const uint8_t *src, size_t src_size, size_t a, size_t a_size, size_t b,
-                                        size_t b_size) {
-  if (__builtin_expect(b > src_size || src_size - b < 16, 0)) {
-    return tsdb_index_compare(src + a, a_size, src + b, b_size) < 0;
+/// The first sixteen bytes of a string, zeros behind its end: enough to order nearly all neighbours in a table.
+typedef struct tsdb_index_key {
+  uint64_t high, low;
+} tsdb_index_key;
+
+static inline tsdb_index_key tsdb_index_key_at(const uint8_t *src, size_t src_size, size_t at, size_t size) {
+  uint8_t padded[16] = {0};
+  const uint8_t *start = src + at;
+  if (__builtin_expect(src_size - at < 16, 0)) {
+    if (size != 0) memcpy(padded, start, size < 16 ? size : 16);
+    start = padded;
   }
-  uint64_t a_high = tsdb_index_prefix(src + a, a_size);
-  uint64_t b_high = tsdb_index_prefix(src + b, b_size);
-  uint64_t a_low = tsdb_index_prefix(src + a + 8, a_size < 8 ? 0 : a_size - 8);
-  uint64_t b_low = tsdb_index_prefix(src + b + 8, b_size < 8 ? 0 : b_size - 8);
-  bool same = (a_high == b_high) & (a_low == b_low);
+  tsdb_index_key key = {tsdb_index_prefix(start, size), tsdb_index_prefix(start + 8, size < 8 ? 0 : size - 8)};
+  return key;
+}
+
+/// Whether string `a` is strictly below `b`, given their keys: decided without a branch that could be mispredicted, unless
+/// the keys are the same.
+static inline bool tsdb_index_ascending(const uint8_t *src, tsdb_index_key a_key, size_t a, size_t a_size,
+                                        tsdb_index_key b_key, size_t b, size_t b_size) {
+  bool same = (a_key.high == b_key.high) & (a_key.low == b_key.low);
   if (__builtin_expect(same, 0)) return tsdb_index_compare(src + a, a_size, src + b, b_size) < 0;
-  return (a_high < b_high) | ((a_high == b_high) & (a_low < b_low));
+  return (a_key.high < b_key.high) | ((a_key.high == b_key.high) & (a_key.low < b_key.low));
 }
 
 #endif

@@ -148,6 +148,7 @@ tsdb_status tsdb_index_names_scan(tsdb_index_scan *scan, const uint8_t *content,
   tsdb_index_name *name = scan->names_count == 0 ? NULL : &names[scan->names_count - 1];
   entry_head head = {0};
   size_t previous = 0, previous_size = 0;
+  tsdb_index_key previous_key = {0, 0};
   if (name != NULL) {
     head = entry_head_of(content, name);
     // Only a call that stopped for capacity is continued, and that was at the first entry of a name or of a run: the
@@ -162,6 +163,7 @@ tsdb_status tsdb_index_names_scan(tsdb_index_scan *scan, const uint8_t *content,
       previous_size = entry.value.size;
       at = next;
     }
+    previous_key = tsdb_index_key_at(content, content_size, previous, previous_size);
   }
 
   for (; done < count; done++) {
@@ -197,11 +199,13 @@ tsdb_status tsdb_index_names_scan(tsdb_index_scan *scan, const uint8_t *content,
     status = tsdb_index_string_step(content, content_size, &at, &value, &value_size);
     if (status == TSDB_OK) status = offset_step(content, content_size, &at, &offset);
     if (status != TSDB_OK) return status;
+    tsdb_index_key key = tsdb_index_key_at(content, content_size, value, value_size);
     if (name->value_count > 0 &&
-        !tsdb_index_ascending(content, content_size, previous, previous_size, value, value_size)) {
+        !tsdb_index_ascending(content, previous_key, previous, previous_size, key, value, value_size)) {
       return TSDB_ERR_ORDER;
     }
     if (offset >= lists_end) return TSDB_ERR_REFERENCE;
+    previous_key = key;
     previous = value;
     previous_size = value_size;
     name->value_count++;

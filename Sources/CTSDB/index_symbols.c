@@ -24,6 +24,7 @@ tsdb_status tsdb_index_symbols_open(const uint8_t *content, size_t content_size,
   if (samples_capacity < tsdb_index_samples_bound(count)) return TSDB_ERR_CAPACITY;
 
   size_t position = SYMBOLS_START, previous = 0, previous_size = 0;
+  tsdb_index_key previous_key = {0, 0};
   for (uint32_t index = 0; index < count; index++) {
     size_t offset = 0, size = 0;
     if (index % TSDB_INDEX_SAMPLING == 0) samples[index / TSDB_INDEX_SAMPLING] = (uint32_t)position;
@@ -31,9 +32,11 @@ tsdb_status tsdb_index_symbols_open(const uint8_t *content, size_t content_size,
     if (position >= content_size) return TSDB_ERR_COUNT;
     status = tsdb_index_string_step(content, content_size, &position, &offset, &size);
     if (status != TSDB_OK) return status;
-    if (index > 0 && !tsdb_index_ascending(content, content_size, previous, previous_size, offset, size)) {
+    tsdb_index_key key = tsdb_index_key_at(content, content_size, offset, size);
+    if (index > 0 && !tsdb_index_ascending(content, previous_key, previous, previous_size, key, offset, size)) {
       return TSDB_ERR_ORDER;
     }
+    previous_key = key;
     previous = offset;
     previous_size = size;
   }
