@@ -56,7 +56,9 @@ private func decodeFortyBuckets() -> Workload {
           return tsdb_histogram_appender_append(appender, &sample, &result)
         }
       }
-      guard status == TSDB_OK, result.kind == TSDB_HISTOGRAM_APPENDED else { preconditionFailure("a counter's sample is appended") }
+      guard status == TSDB_OK, result.kind == TSDB_HISTOGRAM_APPENDED else {
+        preconditionFailure("a counter's sample is appended")
+      }
     }
     var size = 0
     let bytes = tsdb_histogram_appender_bytes(appender, &size)
