@@ -220,7 +220,8 @@ private func randomList(count: Int, below bound: Int, _ random: inout SplitMix64
       #expect(offender == index)
     }
     var offender = 0
-    #expect(tsdb_postings_validate(StoredList([1, 2]).bytes, 7, &offender) == TSDB_ERR_TRUNCATED)
+    let odd = StoredList([1, 2])
+    withExtendedLifetime(odd) { #expect(tsdb_postings_validate(odd.bytes, 7, &offender) == TSDB_ERR_TRUNCATED) }
   }
 }
 
@@ -272,7 +273,10 @@ private func framed(_ refs: [UInt32]) -> [UInt8] {
       #expect(tsdb_postings_bitmap_read(&bitmap, &refs, 6, &count) == TSDB_ERR_CAPACITY)
       // Outside the bitmap, below and above; outside the bytes; a damaged checksum.
       for outside in [63, 6464] as [UInt32] {
-        #expect(tsdb_postings_bitmap_add(&bitmap, StoredList([outside]).list) == TSDB_ERR_REFERENCE)
+        let list = StoredList([outside])
+        withExtendedLifetime(list) {
+          #expect(tsdb_postings_bitmap_add(&bitmap, list.list) == TSDB_ERR_REFERENCE)
+        }
       }
       for offset in [999, 1000 + UInt64(bytes.count), UInt64.max] {
         #expect(
