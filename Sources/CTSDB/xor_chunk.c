@@ -146,20 +146,21 @@ TSDB_BITS_INLINE tsdb_status tsdb_xor_decode_late(tsdb_xor_state *state, const u
       uint64_t word = tsdb_load_be64(bytes + (position >> 3)) << (position & 7);
       unsigned used;  // bits of word that have been shifted out: 57 - used are still real
       if (word >> 62 == 0) {
-        // A run of unchanged samples, two zero bits each. 57 bits are real: the guard bit stops the count at 28 samples.
-        size_t run = (size_t)__builtin_clzll(word | UINT64_C(1) << 7) >> 1;
+        // A run of unchanged samples, two zero bits each.
         size_t room = capacity - index;
         // The zeros behind the copied tail look like samples. One that would cross the end is left to be noticed.
         size_t run_max = (limit_bits - position + 1) >> 1;
         if (run_max > room) run_max = room;
-        if (run == 28 && run_max >= 28) {
-          // The usual case in series that stand still: a number of steps that needs no loop.
+        if (word >> 8 == 0 && run_max >= 28) {
+          // The usual case in series that stand still: a number of steps that needs neither counting nor a loop.
           tsdb_xor_fill_unchecked(timestamps_ms + index, values + index, 28, timestamp, delta, value);
           timestamp += 28 * delta;
           index += 28;
           position += 56;
           continue;
         }
+        // 57 bits are real: the guard bit stops the count at 28 samples.
+        size_t run = (size_t)__builtin_clzll(word | UINT64_C(1) << 7) >> 1;
         if (run > run_max) run = run_max;
         if (__builtin_expect(room >= run + 3, 1)) {
           tsdb_xor_fill_unchecked(timestamps_ms + index, values + index, run, timestamp, delta, value);

@@ -329,13 +329,20 @@ TSDB_BITS_INLINE tsdb_status tsdb_bit_writer_flush(tsdb_bit_writer *writer) {
   return TSDB_OK;
 }
 
-/// Writes a byte-wise uvarint.
+/// Writes a byte-wise uvarint: its bytes, up to eight of them in one piece.
 TSDB_BITS_INLINE void tsdb_bit_writer_put_uvarint(tsdb_bit_writer *writer, uint64_t value) {
-  while (value >= 0x80) {
-    tsdb_bit_writer_put(writer, (value & 0x7F) | 0x80, 8);
-    value >>= 7;
+  uint64_t bytes = 0;
+  uint32_t count = 0;
+  for (; value >= 0x80; value >>= 7) {
+    bytes = bytes << 8 | (value & 0x7F) | 0x80;
+    count += 8;
+    if (count == 64) {
+      tsdb_bit_writer_put(writer, bytes, 64);
+      bytes = 0;
+      count = 0;
+    }
   }
-  tsdb_bit_writer_put(writer, value, 8);
+  tsdb_bit_writer_put(writer, bytes << 8 | value, count + 8);
 }
 
 /// Writes a byte-wise varint (zig-zag).
