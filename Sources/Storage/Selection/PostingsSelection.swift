@@ -36,6 +36,11 @@ extension IndexReader {
     var (kept, takenAway): ([LabelMatcher], [LabelMatcher]) = ([], [])
     var equalities: [[UInt8]: [UInt8]] = [:]
     for matcher in unique {
+      // `.*` says nothing, and its opposite says all: no values need to be listed for either.
+      if matcher.regex?.shape == .any {
+        if matcher.kind == .notRegex { return [] }
+        continue
+      }
       let mustBeSet = labelsToBeSet.contains(Array(matcher.name.utf8))
       if mustBeSet && !(matcher.kind.isNegative && matcher.matchesEmpty) {
         kept.append(matcher)
