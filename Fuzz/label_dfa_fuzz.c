@@ -32,6 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (is_honest) {
       bool is_last = index % class_count == class_count - 1;
       rows[index] = is_last ? rows[index] % 2 : rows[index] % row_count * class_count;
+      if (index < class_count) rows[index] = 0;
+      if (index / class_count == 1) rows[index] = is_last ? 1 : class_count;
     }
   }
   if (is_honest && entries > 0) start = start % row_count * class_count;

@@ -48,6 +48,26 @@ tsdb_status tsdb_postings_bitmap_add_stored(tsdb_postings_bitmap *bitmap, const 
   return TSDB_OK;
 }
 
+tsdb_status tsdb_postings_stored_count(const uint8_t *src, size_t src_size, uint64_t src_offset, const uint64_t *offsets,
+                                       size_t list_count, uint64_t *out_count) {
+  uint64_t total = 0;
+  uint64_t end = list_count > 0 ? offsets[0] : 0;
+  *out_count = 0;
+  for (size_t index = 0; index < list_count; index++) {
+    uint64_t start = offsets[index] - src_offset;
+    if (offsets[index] < src_offset || start > src_size) return TSDB_ERR_TRUNCATED;
+    if (offsets[index] != end) return TSDB_ERR_ORDER;
+    tsdb_postings list;
+    tsdb_status status = tsdb_postings_open_inline(src + start, src_size - (size_t)start, false, &list);
+    if (status != TSDB_OK) return status;
+    total += list.count;
+    // Size, count, references and checksum: multiples of four, so that nothing is padded.
+    end = offsets[index] + 12 + 4 * (uint64_t)list.count;
+  }
+  *out_count = total;
+  return TSDB_OK;
+}
+
 size_t tsdb_postings_bitmap_count(const tsdb_postings_bitmap *bitmap) {
   size_t count = 0;
   for (size_t index = 0; index < bitmap->word_count; index++) count += (size_t)__builtin_popcountll(bitmap->words[index]);

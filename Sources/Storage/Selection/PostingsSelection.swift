@@ -105,6 +105,9 @@ extension IndexReader {
 
   /// The series of those values of `table` that are in `matches`.
   private func union(of table: ValueTable, _ matches: ValueMatches) throws(StorageError) -> PostingsList {
+    if case .range(0..<table.count) = matches, table.count > 64, let all = try allPostings(ifThoseOf: table) {
+      return .stored(all)
+    }
     let offsets =
       switch matches {
       case .range(let range): Array(table.postingsOffsets[range])
@@ -123,6 +126,24 @@ extension IndexReader {
     try Postings(source, offset: offset) {
       "read a postings list of label \(quoted(table.name)) in \(self.source.name)"
     }
+  }
+
+  /// The list of all series where each has a value of this label: the union of all its values' lists then.
+  private func allPostings(ifThoseOf table: ValueTable) throws(StorageError) -> Postings? {
+    let offsets = table.postingsOffsets
+    let attempt = { "count the series with label \(quoted(table.name)) in \(self.source.name)" }
+    guard let first = offsets.first, let last = offsets.last, first <= last else { return nil }
+    let region = try listRegion(from: first, lastList: last, attempt)
+    var count: UInt64 = 0
+    let status = unsafe region.withUnsafeBytes { bytes in
+      unsafe offsets.withUnsafeBufferPointer { offsets in
+        unsafe tsdb_postings_stored_count(bytes.bytes, bytes.count, first, offsets.baseAddress, offsets.count, &count)
+      }
+    }
+    // Lists that lie elsewhere or are damaged are dealt with, or reported, by who reads them.
+    guard status == TSDB_OK else { return nil }
+    let all = try allPostings()
+    return UInt64(all.count) == count ? all : nil
   }
 
   /// Few lists: each is opened, then they are merged in one call.

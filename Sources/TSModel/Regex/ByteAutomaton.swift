@@ -18,6 +18,8 @@ struct ByteAutomaton: Sendable {
   private let rowCount: UInt32
   private let classCount: UInt32
   private let start: UInt32
+  /// What every match starts with: `app0` for `app(01|02)-.*`.
+  let prefix: [UInt8]
 
   /// The table for `tree`; nil where it would be too large.
   init?(_ tree: RegexTree) {
@@ -51,6 +53,7 @@ struct ByteAutomaton: Sendable {
     self.rowCount = UInt32(builder.transitions.count)
     self.classCount = width
     self.start = start * width
+    prefix = builder.commonPrefix(from: Int(start))
     let status = unsafe withTable { unsafe tsdb_label_dfa_validate($0) }
     precondition(status == TSDB_OK, "an automaton that leads outside its table")
   }
@@ -236,6 +239,19 @@ private struct AutomatonBuilder {
       next += 1
     }
     return start
+  }
+
+  /// The bytes that lead on from `state` as long as only one does, and no value ends.
+  func commonPrefix(from state: Int) -> [UInt8] {
+    var prefix: [UInt8] = []
+    var state = state
+    while !accepts[state], prefix.count < transitions.count {
+      let alive = transitions[state].indices.filter { transitions[state][$0] != 0 }
+      guard alive.count == 1, let byte = alive.first else { break }
+      prefix.append(UInt8(byte))
+      state = Int(transitions[state][byte])
+    }
+    return prefix
   }
 
   private mutating func state(_ key: Key) -> UInt32 {

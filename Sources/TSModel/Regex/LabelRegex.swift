@@ -130,9 +130,9 @@ extension LabelRegex {
             bytes, size, slices, count, suffix, suffix.count, sizeMin, indices, count, found)
         })
     case .contains(let literal): return .indices(values.indices(containing: literal, in: all))
-    case .automaton(let prefix, let literal):
+    case .automaton(_, let literal):
       guard case .automaton(let automaton) = engine else { return .range(0..<0) }
-      let range = values.range(startingWith: prefix)
+      let range = values.range(startingWith: automaton.prefix)
       var candidates: [UInt32]?
       if literal.count >= Self.literalSizeMin, range.count >= Self.literalSearchMin {
         candidates = values.indices(containing: literal, in: range)

@@ -249,6 +249,25 @@ private func framed(_ refs: [UInt32]) -> [UInt8] {
     }
   }
 
+  @Test func adjacentListsAreCountedWithoutReadingThem() {
+    let lists: [[UInt32]] = [[1, 2, 3], [], [9]]
+    var (bytes, offsets): ([UInt8], [UInt64]) = ([], [])
+    for list in lists {
+      offsets.append(500 + UInt64(bytes.count))
+      bytes += framed(list)
+    }
+    var count: UInt64 = 0
+    #expect(tsdb_postings_stored_count(bytes, bytes.count, 500, offsets, 3, &count) == TSDB_OK)
+    #expect(count == 4)
+    #expect(tsdb_postings_stored_count(bytes, bytes.count, 500, [], 0, &count) == TSDB_OK)
+    #expect(count == 0)
+    #expect(tsdb_postings_stored_count(bytes, bytes.count, 500, [offsets[0], offsets[2]], 2, &count) == TSDB_ERR_ORDER)
+    #expect(tsdb_postings_stored_count(bytes, bytes.count, 500, [offsets[1], offsets[0]], 2, &count) == TSDB_ERR_ORDER)
+    #expect(tsdb_postings_stored_count(bytes, bytes.count - 1, 500, offsets, 3, &count) == TSDB_ERR_TRUNCATED)
+    #expect(tsdb_postings_stored_count(bytes, bytes.count, 501, offsets, 3, &count) == TSDB_ERR_TRUNCATED)
+    #expect(count == 0)
+  }
+
   @Test func bitmapsCollectManyStoredLists() {
     let lists: [[UInt32]] = [[64, 65, 127, 128], [], [70, 6400], [64, 6463]]
     var bytes: [UInt8] = []

@@ -32,7 +32,8 @@ typedef struct tsdb_label_dfa {
   uint32_t start;                ///< where the row of the first state starts
 } tsdb_label_dfa;
 
-/// Whether every entry of the tables leads to a row that is there. The calls below rely on it.
+/// Whether every entry of the tables leads to a row that is there, and rows 0 and 1 are what they should be. The calls below
+/// rely on it.
 ///
 /// Returns: TSDB_OK; TSDB_ERR_ARGUMENT where it does not. Cost: O(row_count × class_count).
 tsdb_status tsdb_label_dfa_validate(const tsdb_label_dfa *dfa);

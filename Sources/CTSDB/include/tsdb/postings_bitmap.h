@@ -33,6 +33,15 @@ tsdb_status tsdb_postings_bitmap_add_stored(tsdb_postings_bitmap *bitmap, const 
                                             uint64_t src_offset, const uint64_t *offsets, size_t list_count,
                                             size_t *out_failed);
 
+/// Adds up the counts of lists that lie one behind the other, framed as above; checksums and references are not looked at.
+/// Where one label's lists hold as many references as there are series, their union is known without reading them, as a
+/// series has one value of it.
+///
+/// Returns: TSDB_OK; TSDB_ERR_ORDER where a list does not begin where the one before it ends; else as tsdb_postings_open.
+/// Cost:    about 3 ns a list.
+tsdb_status tsdb_postings_stored_count(const uint8_t *src, size_t src_size, uint64_t src_offset, const uint64_t *offsets,
+                                       size_t list_count, uint64_t *out_count);
+
 /// How many references the bitmap holds.
 size_t tsdb_postings_bitmap_count(const tsdb_postings_bitmap *bitmap);
 
