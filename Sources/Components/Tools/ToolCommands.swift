@@ -1,6 +1,7 @@
 // The commands below `apus tools`, and which piece of code runs each.
 public import ComponentSupport
 internal import Storage
+internal import TSModel
 
 /// The tools for people: looking into blocks, checking them, making them.
 public enum ToolCommands {
@@ -10,12 +11,25 @@ public enum ToolCommands {
     commands: [
       CommandSpec(
         "block", "Look into blocks on disk, check them, and make them.",
-        commands: []),
-      CommandSpec("bench", "Make data to measure with.", commands: []),
+        commands: [DumpCommand.spec, VerifyCommand.spec, StatsCommand.spec, CreateFromCommand.spec])
     ])
 
   /// Runs the selected tool. Returns the exit code: 0 where all went well, 1 where it did not or defects were found.
   public static func run(_ command: ParsedCommand) -> Int32 {
-    return 0
+    do {
+      switch command.path.dropFirst().joined(separator: " ") {
+      case "block dump": return try DumpCommand.run(command)
+      case "block verify": return try VerifyCommand.run(command)
+      case "block stats": return try StatsCommand.run(command)
+      case "block create-from openmetrics": return try CreateFromCommand.runOpenMetrics(command)
+      case "block create-from jsonl": return try CreateFromCommand.runDump(command)
+      default: preconditionFailure("a command without code: \(command.path)")
+      }
+    } catch is OutputClosed {
+      return 1  // whoever read our output has seen enough
+    } catch {
+      printError("apus: error: \(error)\n")
+      return 1
+    }
   }
 }

@@ -164,11 +164,15 @@ extension TextBuffer {
       return
     }
     if value.sign == .minus { append(UInt8(ascii: "-")) }
-    let decimal = ShortestDecimal(value)
-    if decimal.exponent == 0, decimal.digits < 1_000_000 {
-      append(decimal.digits)
-      return
+    let magnitude = value.magnitude
+    if magnitude < 1_000_000 {
+      let whole = UInt64(magnitude)
+      if Double(whole) == magnitude {
+        append(whole)
+        return
+      }
     }
+    let decimal = ShortestDecimal(value)
     var digits = (UInt64(0), UInt64(0), UInt8(0))  // 17 bytes of digits, the most a double needs
     var rest = decimal.digits
     var digitCount = 0

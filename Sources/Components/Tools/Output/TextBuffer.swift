@@ -25,6 +25,12 @@ internal import Storage
   /// Forgets what was written and keeps the memory.
   mutating func removeAll() { count = 0 }
 
+  /// Forgets what was written after the first `length` bytes.
+  mutating func truncate(to length: Int) {
+    precondition(length >= 0 && length <= count, "a buffer of \(count) bytes cut to \(length)")
+    count = length
+  }
+
   /// Makes room for `extra` bytes more.
   @inline(__always) mutating func reserve(_ extra: Int) {
     if extra > capacity - count { grow(extra) }
