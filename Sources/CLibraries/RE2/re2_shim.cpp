@@ -6,10 +6,11 @@
 #include <cstring>
 #include <new>
 #include <string>
+#include <string_view>
 
 struct apus_re2 {
   RE2 expression;
-  apus_re2(re2::StringPiece pattern, const RE2::Options &options) : expression(pattern, options) {}
+  apus_re2(std::string_view pattern, const RE2::Options &options) : expression(pattern, options) {}
 };
 
 namespace {
@@ -34,7 +35,7 @@ extern "C" apus_re2 *apus_re2_compile(const char *pattern, size_t pattern_size, 
   *out_error = APUS_RE2_INTERNAL;
   *out_argument_size = 0;
   try {
-    apus_re2 *result = new apus_re2(re2::StringPiece(pattern, pattern_size), matcher_options(memory_bytes_max));
+    apus_re2 *result = new apus_re2(std::string_view(pattern, pattern_size), matcher_options(memory_bytes_max));
     if (result->expression.ok()) {
       *out_error = APUS_RE2_OK;
       return result;
@@ -54,7 +55,7 @@ extern "C" apus_re2 *apus_re2_compile(const char *pattern, size_t pattern_size, 
 
 extern "C" bool apus_re2_matches(const apus_re2 *expression, const char *text, size_t text_size) {
   try {
-    return RE2::FullMatch(re2::StringPiece(text, text_size), expression->expression);
+    return RE2::FullMatch(std::string_view(text, text_size), expression->expression);
   } catch (...) {
     return false;
   }

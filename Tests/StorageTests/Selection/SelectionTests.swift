@@ -123,6 +123,23 @@ private func obvious(_ all: [Labels], _ matchers: [LabelMatcher]) -> [Labels] {
     }
   }
 
+  @Test(.needsShared) func version1IsSelectedFromLikeVersion2() throws {
+    let index = try IndexReader(MappedFile(path: Fixtures.folder("prometheus/index-v1") + "/block/index"))
+    #expect(index.version == 1)
+    let batch = try IndexFixtureTests.allSeries(index)
+    let all = (0..<batch.seriesCount).map { batch.labels(at: $0) }
+    for name in try index.labelNames() {
+      let values = try index.labelValues(of: name, matching: [])
+      for (kind, value) in [
+        (.equal, values[0]), (.notEqual, values[0]), (.regex, ".+"), (.notRegex, ".+"), (.regex, ".*[02468]"),
+        (.notRegex, "(.*1.*)?"), (.regex, values.joined(separator: "|")), (.equal, ""),
+      ] as [(LabelMatcher.Kind, String)] {
+        let set = [try LabelMatcher(kind, name: name, value: value)]
+        #expect(try labels(index, set) == obvious(all, set), "\(set)")
+      }
+    }
+  }
+
   private struct Recorded: Decodable {
     let matchers: [[String]]
     let count: Int

@@ -1,7 +1,7 @@
 // RE2 behind a C interface: what Swift needs of it and no more. No exception crosses this border.
 //
-// The same source builds with the RE2 of Debian 12 (2022-06) and with that of 2025-11, whose StringPiece is absl's
-// string_view. An object may be used by several threads at once, but its threads then wait for each other's locks: callers
+// The same source is for the RE2 of Debian 12 (2022-06) and for that of 2025-11: texts are given as std::string_view, which
+// the one's StringPiece is made from and the other's is. An object may be used by several threads at once, but its threads then wait for each other's locks: callers
 // that care keep one object a thread.
 #ifndef APUS_RE2_SHIM_H
 #define APUS_RE2_SHIM_H
@@ -47,7 +47,7 @@ typedef enum apus_re2_error {
 apus_re2 *apus_re2_compile(const char *pattern, size_t pattern_size, int64_t memory_bytes_max, apus_re2_error *out_error,
                            char *argument, size_t argument_capacity, size_t *out_argument_size);
 
-/// Whether the whole of `text` (`text_size` bytes of valid UTF-8; see tsdb_utf8_repair) matches.
+/// Whether the whole of `text` (`text_size` bytes of valid UTF-8) matches.
 bool apus_re2_matches(const apus_re2 *expression, const char *text, size_t text_size);
 
 /// Frees what apus_re2_compile gave; NULL is allowed.
