@@ -11,7 +11,8 @@ public enum ToolCommands {
     commands: [
       CommandSpec(
         "block", "Look into blocks on disk, check them, and make them.",
-        commands: [DumpCommand.spec, VerifyCommand.spec, StatsCommand.spec, CreateFromCommand.spec])
+        commands: [DumpCommand.spec, VerifyCommand.spec, StatsCommand.spec, CreateFromCommand.spec]),
+      CommandSpec("bench", "Data for benchmarks.", commands: [GenerateCommand.spec]),
     ])
 
   /// Runs the selected tool. Returns the exit code: 0 where all went well, 1 where it did not or defects were found.
@@ -23,6 +24,7 @@ public enum ToolCommands {
       case "block stats": return try StatsCommand.run(command)
       case "block create-from openmetrics": return try CreateFromCommand.runOpenMetrics(command)
       case "block create-from jsonl": return try CreateFromCommand.runDump(command)
+      case "bench generate": return try GenerateCommand.run(command)
       default: preconditionFailure("a command without code: \(command.path)")
       }
     } catch is OutputClosed {

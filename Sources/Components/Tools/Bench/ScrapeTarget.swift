@@ -11,6 +11,8 @@ struct TargetSeries: Sendable {
 struct ScrapeTarget: Sendable {
   static let jobs = ["node", "api", "db", "cache", "ingress"]
   static let scrapeIntervalMs: Int64 = 15_000
+  /// Series at any time: those that stay and those of the pods.
+  static let activeSeriesCount = 500
 
   private let job: String
   private let instance: String
