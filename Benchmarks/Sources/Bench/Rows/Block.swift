@@ -12,14 +12,15 @@ private func peerPath(_ name: String) -> String? {
   return readText(answer)?.split(separator: "\n").last.map(String.init)
 }
 
-/// A folder with one block of D (two hours of 500 series; fewer in toy size) and the empty log folder that promtool wants.
+/// A folder with one block of D (two hours of 500 series) and the empty log folder that promtool wants.
 private func blockOfD() throws -> (folder: String, block: String) {
   guard access(apus, X_OK) == 0 else { throw ProgramError(description: "\(apus) is not built: run Scripts/bench") }
   let scale = benchSize == .full ? "0.02" : "0.002"
   let data = folder + "/D-" + scale
   for path in [folder, data, data + "/wal"] { mkdir(path, 0o755) }
   if firstBlock(data) == nil {
-    guard runProgram([apus, "tools", "bench", "generate", "--set", "D", "--scale", scale, "-o", data]) == 0 else {
+    let generate = [apus, "tools", "bench", "generate", "--set", "D", "--scale", scale, "--blocks", "1", "-o", data]
+    guard runProgram(generate) == 0 else {
       throw ProgramError(description: "apus tools bench generate did not make \(data)")
     }
   }
@@ -57,7 +58,7 @@ private func promtool(_ arguments: [String], takesBlock: Bool) -> Peer {
 
 let blockRows: [Row] = [
   apusRow("block_stats_d", ["stats"], peer: promtool(["analyze", "--extended"], takesBlock: true)),
-  // promtool goes through all blocks of the folder: the data folder of this row holds one only at this scale.
+  // promtool goes through all blocks of the folder: there is one only.
   apusRow(
     "block_dump_openmetrics_d", ["dump", "--format", "openmetrics"],
     peer: promtool(["dump-openmetrics"], takesBlock: false)),
