@@ -43,11 +43,11 @@ bool tsdb_label_dfa_matches(const tsdb_label_dfa *dfa, const uint8_t *value, siz
 
 /// Matches many values. `dfa` has been validated.
 ///
-/// Shapes:  slices[slice_count] of src (src_size is bytes); if `candidates` is not NULL, only the values
-///          candidates[0…candidate_count) are looked at, else all of them. indices[index_capacity] gets the ascending numbers of those that match; it
-///          may be `candidates` itself. index_capacity must be at least the number of values looked at.
+/// Shapes:  slices[slice_count] of src (src_size is bytes); if `candidates` is not NULL, only the values candidates[0…
+///          candidate_count) are looked at, else all of them. indices[index_capacity] gets the numbers of those that match,
+///          in the order looked at; it may be `candidates` itself. index_capacity is at least the number of values looked at.
 /// Returns: TSDB_OK; TSDB_ERR_CAPACITY; TSDB_ERR_REFERENCE where a slice or a candidate lies outside; *out_count is 0 then.
-/// Cost:    about 1.2 ns a byte read; reading ends where the answer is known. No allocation.
+/// Cost:    about 0.5 ns a byte read; reading ends where the answer is known. No allocation.
 tsdb_status tsdb_label_dfa_match_many(const tsdb_label_dfa *dfa, const uint8_t *src, size_t src_size,
                                       const tsdb_label_slice *slices, size_t slice_count, const uint32_t *candidates,
                                       size_t candidate_count, uint32_t *indices, size_t index_capacity, size_t *out_count);
@@ -61,12 +61,13 @@ tsdb_status tsdb_label_dfa_match_many(const tsdb_label_dfa *dfa, const uint8_t *
 tsdb_status tsdb_label_find(const uint8_t *src, size_t src_size, const tsdb_label_slice *slices, size_t slice_count,
                             const uint8_t *needle, size_t needle_size, uint32_t *indices, size_t index_capacity,
                             size_t *out_count);
+/// The same without special instructions.
 tsdb_status tsdb_label_find_portable(const uint8_t *src, size_t src_size, const tsdb_label_slice *slices,
                                      size_t slice_count, const uint8_t *needle, size_t needle_size, uint32_t *indices,
                                      size_t index_capacity, size_t *out_count);
 
-/// Finds the values that end with `suffix` and are at least size_min bytes long. Shapes and errors as tsdb_label_find, but the slices may lie in any
-/// order.
+/// Finds the values that end with `suffix` (not empty) and are at least size_min bytes long. Shapes and errors as
+/// tsdb_label_find, but the slices may lie in any order.
 tsdb_status tsdb_label_find_suffix(const uint8_t *src, size_t src_size, const tsdb_label_slice *slices, size_t slice_count,
                                    const uint8_t *suffix, size_t suffix_size, size_t size_min, uint32_t *indices,
                                    size_t index_capacity, size_t *out_count);
