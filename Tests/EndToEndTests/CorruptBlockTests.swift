@@ -24,7 +24,7 @@ private let harmless: Set<String> = ["meta-unknown-fields", "tombstones-missing"
     return block
   }
 
-  @Test(.needsTool("verify")) func everyDamageIsReportedAndNoneCrashes() throws {
+  @Test func everyDamageIsReportedAndNoneCrashes() throws {
     let folder = try Fixtures.folder("prometheus/corrupt")
     let scratch = try TemporaryFolder("corrupt")
     let good = try textLines(folder + "/good/dump.jsonl").map { try DumpedSeries($0) }
@@ -62,7 +62,7 @@ private let harmless: Set<String> = ["meta-unknown-fields", "tombstones-missing"
     )
   }
 
-  @Test(.needsTool("verify")) func aBrokenBlockAmongGoodOnesCostsOnlyItself() throws {
+  @Test func aBrokenBlockAmongGoodOnesCostsOnlyItself() throws {
     let scratch = try TemporaryFolder("among")
     let good = try Fixtures.folder("prometheus/corrupt") + "/good/block"
     let floats = try Fixtures.block("prometheus/block-floats")
@@ -77,7 +77,7 @@ private let harmless: Set<String> = ["meta-unknown-fields", "tombstones-missing"
     }
   }
 
-  @Test(.needsTool("verify")) func whatIsNoBlockIsSaidClearly() throws {
+  @Test func whatIsNoBlockIsSaidClearly() throws {
     let scratch = try TemporaryFolder("noblock")
     let empty = scratch.file("empty")
     try FileManager.default.createDirectory(atPath: empty, withIntermediateDirectories: true)

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite struct DumpTests {
-  @Test(.needsShared, .needsTool("dump")) func everyRecordedBlockDumpsAsRecorded() throws {
+  @Test(.needsShared) func everyRecordedBlockDumpsAsRecorded() throws {
     let blocks = try RecordedBlocks.inRepository() + RecordedBlocks.inShared()
     #expect(blocks.count >= 80)
     let scratch = try TemporaryFolder("dump")
@@ -32,7 +32,7 @@ import Testing
   }
 
   /// On a machine without the collection: the copies in fixtures/, compared by their own JSON.
-  @Test(.needsTool("dump")) func blocksOfTheRepositoryDumpAsRecorded() throws {
+  @Test func blocksOfTheRepositoryDumpAsRecorded() throws {
     let scratch = try TemporaryFolder("dump")
     var series = 0
     for (index, recorded) in try RecordedBlocks.inRepository().enumerated() {

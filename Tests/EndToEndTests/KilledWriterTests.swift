@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite struct KilledWriterTests {
-  @Test(.needsTool("create-from")) func aKilledWriterLeavesNoHalfBlock() throws {
+  @Test func aKilledWriterLeavesNoHalfBlock() throws {
     let scratch = try TemporaryFolder("kill")
     let dump = scratch.file("input.jsonl")
     try writeFile(dump, try gunzip(try Fixtures.folder("prometheus/block-floats") + "/dump.jsonl.gz"))
@@ -16,16 +16,18 @@ import Testing
     let start = DispatchTime.now().uptimeNanoseconds
     let whole = try BuiltProgram.run(arguments + [undisturbed])
     #expect(whole.exitCode == 0, "\(whole.errorText)")
-    let usualNs = DispatchTime.now().uptimeNanoseconds - start
+    var usualNs = DispatchTime.now().uptimeNanoseconds - start
     let usualBlocks = Fixtures.blocks(in: undisturbed).count
     #expect(usualBlocks >= 1)
 
     let rounds = isLongTier ? 100 : 15
     var random = SplitMix64(seed: 9)
     var (killed, finished) = (0, 0)
-    for round in 0..<rounds {
+    // How long it takes depends on what else runs: a run that ends early tells how long to wait at most.
+    for round in 0..<4 * rounds where killed < rounds {
       let folder = scratch.file("round-\(round)")
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      let begin = DispatchTime.now().uptimeNanoseconds
       let writer = try RunningProcess(BuiltProgram.apus, arguments + [folder])
       // The second half is where files are written and renamed: look there more often.
       let share = random.unit() < 0.3 ? random.unit() : 0.5 + 0.55 * random.unit()
@@ -34,6 +36,7 @@ import Testing
         killed += 1
       } else {
         finished += 1
+        usualNs = min(usualNs, DispatchTime.now().uptimeNanoseconds - begin)
       }
       for block in Fixtures.blocks(in: folder) {
         let verified = try BuiltProgram.run(["tools", "block", "verify", block])
@@ -48,6 +51,6 @@ import Testing
       try FileManager.default.removeItem(atPath: folder)
     }
     say("writer killed \(killed) times, finished before \(finished) times, no half block")
-    #expect(killed >= rounds / 3)
+    #expect(killed == rounds)
   }
 }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite struct LiveScrapeTests {
-  @Test(.needsPeers("prometheus", "promtool", "node-exporter"), .needsTool("verify"))
+  @Test(.needsPeers("prometheus", "promtool", "node-exporter"))
   func blocksOfALiveScrapeDumpAsPromtoolDumpsThem()
     async throws
   {
