@@ -74,21 +74,6 @@ TSDB_INLINE void tsdb_postings_copy(tsdb_postings list, size_t start, size_t end
   for (size_t index = start; index < end; index++) *dst++ = tsdb_load_ref(list.refs, index, false);
 }
 
-/// Both lists in step. Writes a's references found in b or, if `inverted`, those not found: at most a.count.
-/// `found` are the bits of a's first eight references that are known to be in b already.
-TSDB_INLINE size_t tsdb_postings_walk(tsdb_postings a, tsdb_postings b, bool inverted, uint32_t found, uint32_t *dst) {
-  size_t count = 0;
-  size_t b_index = 0;
-  for (size_t index = 0; index < a.count; index++) {
-    uint32_t ref = tsdb_ref_at(a, index);
-    b_index = tsdb_postings_gallop(b.refs, b_index, b.count, ref, b.is_native);
-    bool is_found = (index < 8 && (found >> index & 1) != 0) || (b_index < b.count && tsdb_ref_at(b, b_index) == ref);
-    dst[count] = ref;
-    count += is_found != inverted;
-  }
-  return count;
-}
-
 TSDB_INLINE size_t tsdb_postings_merge_intersect(const uint8_t *a, size_t a_count, bool a_native, const uint8_t *b,
                                                  size_t b_count, bool b_native, uint32_t *dst) {
   size_t a_index = 0;
@@ -235,6 +220,21 @@ static size_t tsdb_postings_dense_portable(tsdb_postings a, tsdb_postings b, boo
 // ---- AVX2 -------------------------------------------------------------------------------------------------------------
 
 #if defined(__x86_64__)
+/// Both lists in step. Writes a's references found in b or, if `inverted`, those not found: at most a.count.
+/// `found` are the bits of a's first eight references that are known to be in b already.
+TSDB_INLINE size_t tsdb_postings_walk(tsdb_postings a, tsdb_postings b, bool inverted, uint32_t found, uint32_t *dst) {
+  size_t count = 0;
+  size_t b_index = 0;
+  for (size_t index = 0; index < a.count; index++) {
+    uint32_t ref = tsdb_ref_at(a, index);
+    b_index = tsdb_postings_gallop(b.refs, b_index, b.count, ref, b.is_native);
+    bool is_found = (index < 8 && (found >> index & 1) != 0) || (b_index < b.count && tsdb_ref_at(b, b_index) == ref);
+    dst[count] = ref;
+    count += is_found != inverted;
+  }
+  return count;
+}
+
 #define TSDB_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
 #define TSDB_AVX2_INLINE static inline __attribute__((always_inline, target("avx2,bmi,bmi2,popcnt")))
 

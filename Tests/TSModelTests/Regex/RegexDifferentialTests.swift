@@ -115,7 +115,9 @@ private let isLong = ProcessInfo.processInfo.environment["APUS_LONG"] != nil
       }
     }
     // The test is worth something only if most patterns were ours to decide and all kinds occurred.
-    #expect(ours > comparisons / (isLong ? 200 : 120) / 2 && automata > ours / 4 && invalid > 10, "\(ours) \(automata) \(invalid)")
+    #expect(
+      ours > comparisons / (isLong ? 200 : 120) / 2 && automata > ours / 4 && invalid > 10,
+      "\(ours) \(automata) \(invalid)")
   }
 
   @Test func allBytesInAllPlacesGetRE2sAnswer() throws {
