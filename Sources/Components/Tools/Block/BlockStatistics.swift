@@ -115,15 +115,12 @@ struct BlockStatistics {
 
   private func pairText(_ key: UInt64) -> String { "\(text(UInt32(key >> 32)))=\(text(UInt32(key & 0xFFFF_FFFF)))" }
 
-  /// The `limit` largest numbers with their names; equal ones in order of names.
-  private func top<Key>(_ counts: some Sequence<(Key, Int)>, _ limit: Int, _ name: (Key) -> String) -> [CountedName] {
-    let sorted = counts.sorted { $0.1 > $1.1 }
-    guard let last = sorted.prefix(limit).last else { return [] }
-    // Names only of those that may be shown: there can be millions.
-    let candidates =
-      sorted.prefix { $0.1 > last.1 } + sorted.drop { $0.1 > last.1 }.prefix { $0.1 == last.1 }.prefix(10_000)
-    return candidates.map { CountedName(name: name($0.0), value: $0.1) }
-      .sorted { $0.value != $1.value ? $0.value > $1.value : $0.name < $1.name }.prefix(limit).map { $0 }
+  /// The `limit` largest numbers with their names; equal ones in order of symbols, which is that of the texts' bytes.
+  private func top<Key: Comparable>(
+    _ counts: some Sequence<(Key, Int)>, _ limit: Int, _ name: (Key) -> String
+  ) -> [CountedName] {
+    let sorted = counts.sorted { $0.1 != $1.1 ? $0.1 > $1.1 : $0.0 < $1.0 }
+    return sorted.prefix(limit).map { CountedName(name: name($0.0), value: $0.1) }
   }
 
   /// Label pairs most involved in churning, in whole blocks of time not covered.

@@ -42,6 +42,7 @@ enum CreateFromCommand {
   static func runDump(_ command: ParsedCommand) throws -> Int32 {
     let folder = try makeFolder(command)
     var path = command.text("file") ?? "-"
+    let name = path == "-" ? "standard input" : path
     var copy: String?
     defer { if let copy { unsafe unlink(copy) } }
     if path == "-" {
@@ -49,8 +50,8 @@ enum CreateFromCommand {
       copy = path
       try copyStandardInput(to: path)
     }
-    guard let result = try DumpImport.run(path: path, folder: folder) else {
-      printError("apus: no series in \(command.text("file") ?? "-"): no block was made\n")
+    guard let result = try DumpImport.run(path: path, name: name, folder: folder) else {
+      printError("apus: no series in \(name): no block was made\n")
       return 0
     }
     try report(result)

@@ -23,8 +23,9 @@ enum DumpImport {
     let number: Int
   }
 
-  /// Reads `path`, which is a file, and writes a block into `folder`. Returns nil where the dump holds no series.
-  static func run(path: String, folder: String) throws -> ImportResult? {
+  /// Reads `path`, which is a file and called `name` in errors, and writes a block into `folder`. Returns nil where the dump
+  /// holds no series.
+  static func run(path: String, name: String, folder: String) throws -> ImportResult? {
     var reader = try LineReader(path: path)
     var lines: [Line] = []
     var symbols = SymbolCollector()
@@ -34,13 +35,13 @@ enum DumpImport {
         let labels = try DumpedSeries(reader.bytes(range), labelsOnly: true).labels
         symbols.add(labels)
         lines.append(Line(labels: labels, offset: reader.lineOffset, number: reader.lineNumber))
-      } catch { throw InputError(source: reader.name, line: reader.lineNumber, message: error.message) }
+      } catch { throw InputError(source: name, line: reader.lineNumber, message: error.message) }
     }
     if lines.isEmpty { return nil }
     lines.sort { $0.labels < $1.labels }
     for (left, right) in zip(lines, lines.dropFirst()) where left.labels == right.labels {
       throw InputError(
-        source: reader.name, line: max(left.number, right.number),
+        source: name, line: max(left.number, right.number),
         message: "series \(right.labels) again; it is on line \(min(left.number, right.number)), too")
     }
 
@@ -52,12 +53,12 @@ enum DumpImport {
     for line in lines {
       if line.offset != next { try reader.seek(to: line.offset) }
       guard let range = try reader.next() else {
-        throw InputError(source: reader.name, line: line.number, message: "the file became shorter while it was read")
+        throw InputError(source: name, line: line.number, message: "the file became shorter while it was read")
       }
       next = line.offset + Int64(range.count) + 1
       let series: DumpedSeries
       do throws(JSONError) { series = try DumpedSeries(reader.bytes(range)) } catch {
-        throw InputError(source: reader.name, line: line.number, message: error.message)
+        throw InputError(source: name, line: line.number, message: error.message)
       }
       do throws(StorageError) {
         let chunks = try encode(series)
@@ -66,7 +67,7 @@ enum DumpImport {
         for chunk in chunks { result.sampleCount += chunk.sampleCount }
       } catch {
         if error.disposition == .halt { throw error }
-        throw InputError(source: reader.name, line: line.number, message: "\(error.message)")
+        throw InputError(source: name, line: line.number, message: "\(error.message)")
       }
       for chunk in series.chunks ?? [] {
         guard let count = chunk.aggregates[.count] else { continue }

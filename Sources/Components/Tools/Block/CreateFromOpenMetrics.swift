@@ -20,12 +20,12 @@ struct OpenMetricsImport {
 
   /// Blocks of at most `blockDurationMsMax` go into `folder`: two hours, or that times a power of 3 where there is room,
   /// as Prometheus' own ranges grow.
-  init(folder: String, blockDurationMsMax: Int64) {
+  init(folder: String, blockDurationMsMax: Int64, samplesMax: Int = SampleSpill.samplesMaxUsual) {
     self.folder = folder
     var range = Self.blockRangeMsMin
     while range <= Int64.max / 3, range * 3 <= blockDurationMsMax { range *= 3 }
     rangeMs = range
-    spill = SampleSpill(folder: folder, rangeMs: range)
+    spill = SampleSpill(folder: folder, rangeMs: range, samplesMax: samplesMax)
   }
 
   /// Reads `path` (`-`: standard input) and calls `report` for each block written.

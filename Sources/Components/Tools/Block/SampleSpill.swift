@@ -117,7 +117,7 @@ extension SpillFile {
   /// Hands all samples to `body`, by `rank` of their series, then by time; equal ones in the order they were added.
   func merge(rank: [Int], _ body: (SpilledSample) throws -> Void) throws {
     // All run buffers together take what one spill took.
-    let capacity = max(256, SampleSpill.samplesMax / 4 / max(1, runs.count))
+    let capacity = max(256, SampleSpill.samplesMaxUsual / 4 / max(1, runs.count))
     var readers = runs.map { RunReader(file: self, next: $0.lowerBound, end: $0.upperBound) }
     while true {
       // Runs are few (one for each 64 MiB of input in this range): a look at each is cheap enough.
@@ -140,15 +140,17 @@ extension SpillFile {
 /// Samples of all ranges.
 struct SampleSpill {
   /// Samples held before they are written out: 64 MiB.
-  static let samplesMax = (64 << 20) / MemoryLayout<SpilledSample>.stride
+  static let samplesMaxUsual = (64 << 20) / MemoryLayout<SpilledSample>.stride
 
+  private let samplesMax: Int
   private let folder: String
   private let rangeMs: Int64
   private var buffer: [SpilledSample] = []
   private(set) var files: [Int64: SpillFile] = [:]
 
   /// Temporary files go to `folder`; a range begins at each multiple of `rangeMs`.
-  init(folder: String, rangeMs: Int64) {
+  init(folder: String, rangeMs: Int64, samplesMax: Int = SampleSpill.samplesMaxUsual) {
+    self.samplesMax = samplesMax
     self.folder = folder
     self.rangeMs = rangeMs
   }
@@ -156,7 +158,7 @@ struct SampleSpill {
   /// Adds a sample; `isBefore` compares two series by their labels.
   mutating func add(_ sample: SpilledSample, isBefore: (Int, Int) -> Bool) throws(StorageError) {
     buffer.append(sample)
-    if buffer.count >= Self.samplesMax { try flush(isBefore: isBefore) }
+    if buffer.count >= samplesMax { try flush(isBefore: isBefore) }
   }
 
   /// Writes what is held.

@@ -11,9 +11,13 @@ struct SeriesChoice {
 
   init() {}
 
-  /// Reads the texts of `--match`.
+  /// Reads the texts of `--match`. Throws `.argument`, with the text, where one is no selector.
   init(matching texts: [String], minTimeMs: Int64?, maxTimeMs: Int64?) throws {
-    for text in texts { selectors.append(try LabelMatcher.parse(selector: text)) }
+    for text in texts {
+      do throws(ModelError) { selectors.append(try LabelMatcher.parse(selector: text)) } catch {
+        throw StorageError(.argument, "read selector '\(text)': \(error)", disposition: .rejectRequest)
+      }
+    }
     timeRange = TimeRange(minTimeMs: minTimeMs ?? .min, maxTimeMs: maxTimeMs ?? .max)
   }
 

@@ -55,10 +55,13 @@ struct OutputStream: ~Copyable {
   }
 }
 
-/// What the system says about an error number.
+/// What the system says about an error number, to go on a sentence: `no such file or directory`.
 func errorText(_ number: Int32) -> String {
   guard let text = unsafe strerror(number) else { return "error \(number)" }
-  return unsafe String(cString: text)
+  let words = unsafe String(cString: text)
+  // Abbreviations such as "I/O error" stay as they are.
+  guard words.dropFirst().first?.isLowercase == true else { return words }
+  return words.prefix(1).lowercased() + words.dropFirst()
 }
 
 /// Prints `text` to standard error as it is.
