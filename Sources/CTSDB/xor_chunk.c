@@ -16,6 +16,7 @@
 
 #include "tsdb/bitstream.h"
 #include "tsdb/bytes.h"
+#include "tsdb/cpu_features.h"
 
 // From the byte in which a sample starts, the loop reads at most this many: the last field begins at most 7 + 68 + 13 bits
 // from there, which is in byte 11, and is loaded with nine bytes.
@@ -74,6 +75,55 @@ TSDB_BITS_INLINE void tsdb_xor_fill_unchecked(int64_t *timestamps_ms, double *va
     second += 4 * delta;
   }
 }
+
+// Called from the middle of a loop that keeps all it knows in registers: they are saved there only where this is called.
+#if defined(__has_attribute)
+#if __has_attribute(preserve_most)
+#define TSDB_PRESERVE_MOST __attribute__((preserve_most))
+#endif
+#endif
+#if !defined(TSDB_PRESERVE_MOST)
+#define TSDB_PRESERVE_MOST
+#endif
+
+/// tsdb_xor_fill_unchecked for a `run` of four or more, out of the loop's way; writes `run` entries and no more.
+TSDB_PRESERVE_MOST __attribute__((noinline)) static void tsdb_xor_fill_long(int64_t *timestamps_ms, double *values,
+                                                                            size_t run, uint64_t timestamp,
+                                                                            uint64_t delta, uint64_t value) {
+  tsdb_xor_fill_unchecked(timestamps_ms, values, run & ~(size_t)3, timestamp, delta, value);
+  // The last four once more, as they may not have been a whole group.
+  tsdb_xor_fill_unchecked(timestamps_ms + run - 4, values + run - 4, 4, timestamp + (run - 4) * delta, delta, value);
+}
+
+#if defined(__x86_64__)
+typedef uint64_t tsdb_wide_lanes __attribute__((vector_size(32)));
+
+/// The same with stores twice as wide, none of which crosses a cache line where the columns are aligned to 16 bytes.
+TSDB_PRESERVE_MOST __attribute__((noinline, target("avx2"))) static void tsdb_xor_fill_wide(
+    int64_t *timestamps_ms, double *values, size_t run, uint64_t timestamp, uint64_t delta, uint64_t value) {
+  tsdb_wide_lanes next = {timestamp + delta, timestamp + 2 * delta, timestamp + 3 * delta, timestamp + 4 * delta};
+  uint64_t stride = 4 * delta;
+  tsdb_wide_lanes strides = {stride, stride, stride, stride};
+  tsdb_wide_lanes unchanged = {value, value, value, value};
+  // All lines but the last may start two samples further on, where the first ones are written twice, and the last ones, too.
+  memcpy(timestamps_ms, &next, sizeof next);
+  memcpy(values, &unchanged, sizeof unchanged);
+  size_t step = ((uintptr_t)timestamps_ms & 16) >> 3;
+  tsdb_wide_lanes skipped = {step * delta, step * delta, step * delta, step * delta};
+  next += skipped;
+  for (; step + 4 <= run; step += 4) {
+    memcpy(timestamps_ms + step, &next, sizeof next);
+    memcpy(values + step, &unchanged, sizeof unchanged);
+    next += strides;
+  }
+  if (step < run) {
+    tsdb_wide_lanes last = {timestamp + (run - 3) * delta, timestamp + (run - 2) * delta, timestamp + (run - 1) * delta,
+                            timestamp + run * delta};
+    memcpy(timestamps_ms + run - 4, &last, sizeof last);
+    memcpy(values + run - 4, &unchanged, sizeof unchanged);
+  }
+}
+#endif
 
 /// What decoding moves on, in registers: a cursor's fields as they are needed. Only a call that succeeds stores them back.
 typedef struct tsdb_xor_state {
@@ -134,12 +184,16 @@ TSDB_BITS_INLINE tsdb_status tsdb_xor_decode_late(tsdb_xor_state *state, const u
   unsigned trailing = state->trailing;
   unsigned significant = state->significant;
   size_t index = 0;
+#if defined(__x86_64__)
+  const bool is_wide = (tsdb_cpu_features() & TSDB_CPU_AVX2) != 0;
+#endif
 
   uint8_t tail[2 * TSDB_XOR_AHEAD];
   size_t tail_first_byte = 0;  // where in src the tail starts, once it is what is read
   const uint8_t *bytes = src;
   // Samples that start before the limit are read from `bytes`; `position` counts from there.
   uint64_t limit_bits = src_size > TSDB_XOR_AHEAD ? (src_size - TSDB_XOR_AHEAD) * 8 : 0;
+  uint64_t real_bits = src_size * 8;  // what of `bytes` is the chunk's
 
   for (;;) {
     while (index < capacity && position < limit_bits) {
@@ -153,10 +207,35 @@ TSDB_BITS_INLINE tsdb_status tsdb_xor_decode_late(tsdb_xor_state *state, const u
         if (run_max > room) run_max = room;
         if (word >> 8 == 0 && run_max >= 28) {
           // The usual case in series that stand still: a number of steps that needs neither counting nor a loop.
-          tsdb_xor_fill_unchecked(timestamps_ms + index, values + index, 28, timestamp, delta, value);
-          timestamp += 28 * delta;
-          index += 28;
-          position += 56;
+          size_t run = 28;
+          uint64_t after = position + 56;
+          while (room - run >= 28 && after + 64 <= real_bits &&
+                 tsdb_load_be64(bytes + (after >> 3)) << (after & 7) < UINT64_C(1) << 8) {
+            run += 28;
+            after += 56;
+          }
+          // If that is all but the end of the chunk, it is in its last eight bytes: then no tail is needed.
+          uint64_t last_bits = real_bits - after;
+          size_t last = room - run;
+          if (last < 28 && last_bits <= 64 && 2 * last <= last_bits && real_bits >= 64 && last > 0) {
+            uint64_t end = tsdb_load_be64(bytes + (real_bits >> 3) - 8) << (64 - last_bits);
+            if (end >> (64 - 2 * last) == 0) {
+              run += last;
+              after += 2 * last;
+            }
+          }
+#if defined(__x86_64__)
+          if (is_wide) {
+            tsdb_xor_fill_wide(timestamps_ms + index, values + index, run, timestamp, delta, value);
+          } else {
+            tsdb_xor_fill_long(timestamps_ms + index, values + index, run, timestamp, delta, value);
+          }
+#else
+          tsdb_xor_fill_long(timestamps_ms + index, values + index, run, timestamp, delta, value);
+#endif
+          timestamp += run * delta;
+          index += run;
+          position = after;
           continue;
         }
         // 57 bits are real: the guard bit stops the count at 28 samples.
@@ -243,6 +322,7 @@ TSDB_BITS_INLINE tsdb_status tsdb_xor_decode_late(tsdb_xor_state *state, const u
       limit_bits = src_size * 8;
     }
     bytes = tail;
+    real_bits = limit_bits;
     position -= tail_first_byte * 8;
   }
 
@@ -377,6 +457,9 @@ tsdb_status tsdb_xor_appender_open(tsdb_xor_appender *appender, const uint8_t *s
   return TSDB_OK;
 }
 
+/// Bits that samples 0 and 1 take at most, and so every sample: a uvarint and the value code of a new window.
+#define TSDB_XOR_EARLY_SAMPLE_BITS_MAX (TSDB_UVARINT_BITS_MAX + 13 + 64)
+
 /// A field under construction: up to 64 bits that the next ones are put behind.
 typedef struct tsdb_xor_code {
   uint64_t bits;
@@ -416,18 +499,16 @@ TSDB_BITS_INLINE void tsdb_xor_put_with_payload(tsdb_bit_writer *writer, tsdb_xo
   }
 }
 
-/// How many samples from `index` on, in groups of four, follow their predecessors by `delta` with the same `value` and before
-/// the time limit: each is two zero bits.
+/// How many samples from `index` on, in groups of four, follow their predecessors by `delta` with the same `value`: each is
+/// two zero bits.
 TSDB_BITS_INLINE size_t tsdb_xor_unchanged_run(const int64_t *timestamps_ms, const double *values, size_t index,
-                                               size_t end, uint64_t delta, uint64_t value,
-                                               const tsdb_append_limits *limits) {
+                                               size_t end, uint64_t delta, uint64_t value) {
   size_t start = index;
   for (; end - index >= 4; index += 4) {
     uint64_t differs = 0;
     for (size_t step = index; step < index + 4; step++) {
       differs |= ((uint64_t)timestamps_ms[step] - (uint64_t)timestamps_ms[step - 1]) ^ delta;
       differs |= tsdb_bits_of_double(values[step]) ^ value;
-      differs |= (uint64_t)tsdb_append_stops(limits, timestamps_ms[step]);
     }
     if (differs != 0) break;
   }
@@ -442,6 +523,11 @@ __attribute__((hot)) tsdb_status tsdb_xor_append(tsdb_xor_appender *appender, ui
   uint64_t position_limit = tsdb_append_position_limit(limits);
   size_t allowed = tsdb_append_count_allowed(limits, appender->count, count);
   bool stops_full = tsdb_append_stops_full(limits, appender->count, count, allowed);
+  size_t before_end = tsdb_append_count_before_end(limits, timestamps_ms, allowed);
+  if (before_end < allowed) {
+    allowed = before_end;
+    stops_full = false;
+  }
 
   tsdb_bit_writer writer = tsdb_bit_writer_make(dst, dst_capacity, appender->position_bits);
   size_t kept_index = (size_t)(appender->position_bits >> 3);
@@ -455,14 +541,19 @@ __attribute__((hot)) tsdb_status tsdb_xor_append(tsdb_xor_appender *appender, ui
   // The bits that must be zero for the window to fit: all of them while there is none.
   uint64_t outside = leading == TSDB_XOR_NO_WINDOW ? UINT64_MAX : ~(UINT64_MAX >> (64 - significant) << trailing);
 
-  // Copies that no store to dst can change, as far as the compiler knows.
-  const tsdb_append_limits stop = *limits;
+  // A copy that no store to dst can change, as far as the compiler knows.
   const size_t held = appender->count;
   size_t index = 0;
+  size_t sure_end = 0;  // samples before this cannot start behind the limit of size
   for (; index < allowed; index++) {
-    if (tsdb_append_stops(&stop, timestamps_ms[index]) || tsdb_bit_writer_position_bits(&writer) > position_limit) {
-      stops_full = false;
-      break;
+    if (index >= sure_end) {
+      uint64_t position = tsdb_bit_writer_position_bits(&writer);
+      if (position > position_limit) {
+        stops_full = false;
+        break;
+      }
+      uint64_t sure = (position_limit - position) / TSDB_XOR_EARLY_SAMPLE_BITS_MAX;
+      sure_end = index + 1 + (sure < allowed ? (size_t)sure : allowed);
     }
     uint64_t next_delta = (uint64_t)timestamps_ms[index] - timestamp;
     uint64_t next_value = tsdb_bits_of_double(values[index]);
@@ -489,7 +580,7 @@ __attribute__((hot)) tsdb_status tsdb_xor_append(tsdb_xor_appender *appender, ui
         if (position > position_limit) continue;
         uint64_t most = (position_limit - position) / 2 + 1;
         size_t end = allowed - index - 1 < most ? allowed : index + 1 + (size_t)most;
-        size_t run = tsdb_xor_unchanged_run(timestamps_ms, values, index + 1, end, delta, value, &stop);
+        size_t run = tsdb_xor_unchanged_run(timestamps_ms, values, index + 1, end, delta, value);
         tsdb_bit_writer_put_zeros(&writer, 2 * run);
         timestamp += run * delta;
         index += run;

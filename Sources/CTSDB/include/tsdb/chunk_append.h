@@ -45,6 +45,14 @@ static inline bool tsdb_append_stops(const tsdb_append_limits *limits, int64_t t
   return limits->has_time_end && timestamp_ms >= limits->time_end_ms;
 }
 
+/// How many of the first `count` samples come before one that has to go into another chunk for its time.
+static inline size_t tsdb_append_count_before_end(const tsdb_append_limits *limits, const int64_t *timestamps_ms,
+                                                  size_t count) {
+  size_t before_end = limits->has_time_end ? 0 : count;
+  while (before_end < count && timestamps_ms[before_end] < limits->time_end_ms) before_end++;
+  return before_end;
+}
+
 /// What is wrong behind the last sample of a chunk, which ends at `position_bits`: a text of static storage, or NULL. The free
 /// bits of the last byte must be zero, and nothing may follow but one zero byte behind a chunk that ends on a boundary, which
 /// Prometheus before 3.0 could leave.
