@@ -16,13 +16,18 @@ static uint32_t tsdb_cpu_features_detect(void) {
   return features;
 }
 
+// Two threads may both detect: they store the same word.
+static uint32_t known;
+
 uint32_t tsdb_cpu_features(void) {
-  // Two threads may both detect: they store the same word.
-  static uint32_t known;
   uint32_t features = __atomic_load_n(&known, __ATOMIC_RELAXED);
   if (__builtin_expect(features == 0, 0)) {
     features = tsdb_cpu_features_detect() | TSDB_CPU_KNOWN;
     __atomic_store_n(&known, features, __ATOMIC_RELAXED);
   }
   return features & ~TSDB_CPU_KNOWN;
+}
+
+void tsdb_cpu_features_forbid(uint32_t features) {
+  __atomic_store_n(&known, (tsdb_cpu_features_detect() & ~features) | TSDB_CPU_KNOWN, __ATOMIC_RELAXED);
 }

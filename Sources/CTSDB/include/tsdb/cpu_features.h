@@ -17,4 +17,8 @@ enum {
 /// Cost: a load and a compare after the first call. Callable from any thread.
 uint32_t tsdb_cpu_features(void);
 
+/// Does as if the machine had all it has but `features` (0: nothing is forbidden), from now on and for the whole process: so
+/// that tests reach the portable variants. Results do not depend on it, so other threads may go on meanwhile.
+void tsdb_cpu_features_forbid(uint32_t features);
+
 #endif
