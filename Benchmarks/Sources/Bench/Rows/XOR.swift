@@ -1,10 +1,11 @@
 // Rows of XOR chunks (see targets.tsv): the micro chunks of the measurements that the targets come from.
 internal import CTSDB
+import CSnappy
 
 let xorRows: [Row] = FloatShape.allCases.flatMap { shape in
   [
-    Row(name: "xor_decode_\(shape.rawValue)", unit: "ns/sample") { decodeRun(shape) },
-    Row(name: "xor_encode_\(shape.rawValue)", unit: "ns/sample") { encodeRun(shape) },
+    Row(name: "xor_decode_\(shape.rawValue)", unit: "ns/sample", peer: snappyDecoding(shape)) { decodeRun(shape) },
+    Row(name: "xor_encode_\(shape.rawValue)", unit: "ns/sample", peer: snappyEncoding(shape)) { encodeRun(shape) },
   ]
 }
 
@@ -131,5 +132,59 @@ private func decodeRun(_ shape: FloatShape) -> Workload {
       else { fatalError("decode a micro chunk") }
     }
     blackHole(timestamps)
+  }
+}
+
+// libsnappy over the same samples: timestamps and values of a chunk, 16 bytes a sample, compressed and back.
+
+/// A chunk's columns one behind the other, and room for what snappy makes of them.
+private func snappyInputs(_ shape: FloatShape) -> (columns: [[UInt8]], room: Int) {
+  let data = MicroChunks(shape)
+  let samples = MicroChunks.samplesPerChunk
+  let columns = (0..<data.chunkCount).map { chunk in
+    let part = chunk * samples..<(chunk + 1) * samples
+    return data.timestampsMs[part].withUnsafeBytes(Array.init) + data.values[part].withUnsafeBytes(Array.init)
+  }
+  return (columns, snappy_max_compressed_length(16 * samples))
+}
+
+private func snappyPack(_ column: [UInt8], into packed: UnsafeMutablePointer<CChar>, _ room: Int) -> Int {
+  var size = room
+  let status = column.withUnsafeBytes { bytes in
+    snappy_compress(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, packed, &size)
+  }
+  guard status == SNAPPY_OK else { fatalError("snappy") }
+  return size
+}
+
+private func snappyEncoding(_ shape: FloatShape) -> Peer {
+  Peer(name: "libsnappy") {
+    let (columns, room) = snappyInputs(shape)
+    let packed = UnsafeMutablePointer<CChar>.allocate(capacity: room)
+    return Workload(unitsPerRun: Double(columns.count * MicroChunks.samplesPerChunk)) {
+      var total = 0
+      for column in columns { total += snappyPack(column, into: packed, room) }
+      blackHole(total)
+    }
+  }
+}
+
+private func snappyDecoding(_ shape: FloatShape) -> Peer {
+  Peer(name: "libsnappy") {
+    let (columns, room) = snappyInputs(shape)
+    let packed = UnsafeMutablePointer<CChar>.allocate(capacity: room * columns.count)
+    var sizes: [Int] = []
+    for (chunk, column) in columns.enumerated() { sizes.append(snappyPack(column, into: packed + chunk * room, room)) }
+    let size = 16 * MicroChunks.samplesPerChunk
+    let output = UnsafeMutablePointer<CChar>.allocate(capacity: size)
+    return Workload(unitsPerRun: Double(columns.count * MicroChunks.samplesPerChunk)) {
+      for chunk in columns.indices {
+        var length = size
+        guard snappy_uncompress(packed + chunk * room, sizes[chunk], output, &length) == SNAPPY_OK else {
+          fatalError("snappy")
+        }
+      }
+      blackHole(output)
+    }
   }
 }
