@@ -64,7 +64,9 @@ internal import CTSDB
     guard minimum > capacity else { return }
     let grown = max(minimum, 2 * capacity, 128)
     func move<Element>(_ old: UnsafeMutablePointer<Element>) -> UnsafeMutablePointer<Element> {
-      let new = UnsafeMutablePointer<Element>.allocate(capacity: grown)
+      // On a cache line's start: decoding writes whole lines, and none of its stores then crosses two.
+      let memory = UnsafeMutableRawPointer.allocate(byteCount: grown * MemoryLayout<Element>.stride, alignment: 64)
+      let new = unsafe memory.bindMemory(to: Element.self, capacity: grown)
       unsafe new.moveInitialize(from: old, count: count)
       unsafe old.deallocate()
       return unsafe new

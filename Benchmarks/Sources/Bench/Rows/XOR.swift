@@ -119,8 +119,12 @@ private func decodeRun(_ shape: FloatShape) -> Workload {
     }
     offsets.append(offsets[chunk] + size)
   }
-  let timestamps = UnsafeMutablePointer<Int64>.allocate(capacity: samples)
-  let values = UnsafeMutablePointer<Double>.allocate(capacity: samples)
+  // Aligned as FloatColumns aligns its columns.
+  func column<Element>(of: Element.Type) -> UnsafeMutablePointer<Element> {
+    UnsafeMutableRawPointer.allocate(byteCount: 8 * samples, alignment: 64).bindMemory(to: of, capacity: samples)
+  }
+  let timestamps = column(of: Int64.self)
+  let values = column(of: Double.self)
   return Workload(unitsPerRun: Double(data.chunkCount * samples)) {
     for chunk in 0..<data.chunkCount {
       let src = bytes + offsets[chunk]
