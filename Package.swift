@@ -42,12 +42,22 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     swiftSettings: swiftOfTests)
 }
 
+/// One of Debian's C libraries: its folder in Sources/CLibraries holds the module map and a header for what Swift cannot import.
+func debian(_ name: String, pkgConfig: String? = nil) -> Target {
+  .systemLibrary(name: name, path: "Sources/CLibraries/\(name)", pkgConfig: pkgConfig)
+}
+
+func component(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  library(name, dependencies, path: "Sources/Components/\(name)")
+}
+
 let package = Package(
   name: "apus",
   products: [
     .executable(name: "apus", targets: ["CLI"]),
     // For Benchmarks/, which is a package of its own.
     .library(name: "Core", targets: ["CTSDB", "TSModel", "Storage"]),
+    .library(name: "Network", targets: ["Observability", "CTransport", "Transport", "StoreAPI"]),
   ],
   targets: [
     // C core and C helpers
@@ -57,16 +67,46 @@ let package = Package(
       name: "RE2", path: "Sources/CLibraries/RE2", publicHeadersPath: "include", cxxSettings: cxx,
       linkerSettings: [.linkedLibrary("re2")]),
 
+    // Debian's libraries
+    debian("UV", pkgConfig: "libuv"),
+    debian("OpenSSL", pkgConfig: "openssl"),
+    debian("NGHTTP2", pkgConfig: "libnghttp2"),
+    debian("HTTPParser"),
+    debian("Curl", pkgConfig: "libcurl"),
+    debian("CAres", pkgConfig: "libcares"),
+    debian("YAML", pkgConfig: "yaml-0.1"),
+    debian("Zlib", pkgConfig: "zlib"),
+    debian("Zstd", pkgConfig: "libzstd"),
+    debian("Snappy"),
+
     // Libraries
+    library("Observability", []),
     library("TSModel", ["CTSDB", "RE2"]),
-    library("Storage", ["CTSDB", "CMapping", "TSModel"]),
-    library("ComponentSupport", ["TSModel"]),
+    library("Storage", ["CTSDB", "CMapping", "TSModel", "Observability"]),
+    .target(
+      name: "CTransport", dependencies: ["UV", "OpenSSL", "NGHTTP2", "HTTPParser"], path: "Sources/CTransport",
+      publicHeadersPath: "include", cSettings: c),
+    library(
+      "Transport", ["CTransport", "TSModel", "Observability", "Curl", "CAres", "Zlib", "Zstd", "Snappy"]),
+    library("ObjectStore", ["TSModel", "Observability", "OpenSSL"]),
+    library("BucketBlocks", ["TSModel", "Observability", "Storage", "ObjectStore"]),
+    library("StoreAPI", ["CTSDB", "TSModel", "Transport"]),
+    library("StoreServing", ["CTSDB", "TSModel", "Observability", "Transport", "Storage", "StoreAPI"]),
+    library("ComponentSupport", ["TSModel", "Observability", "Transport", "YAML"]),
 
     // Components, one a folder
-    library("Tools", ["TSModel", "Storage", "ComponentSupport"], path: "Sources/Components/Tools"),
+    component(
+      "Tools", ["TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "Transport", "ComponentSupport"]),
+    component(
+      "StoreGateway",
+      [
+        "TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "Transport", "StoreAPI", "StoreServing",
+        "ComponentSupport",
+      ]),
 
     .executableTarget(
-      name: "CLI", dependencies: ["Tools", "ComponentSupport"], path: "Sources/CLI", swiftSettings: swift),
+      name: "CLI", dependencies: ["Tools", "StoreGateway", "ComponentSupport"], path: "Sources/CLI",
+      swiftSettings: swift),
 
     // Tests
     .target(
@@ -74,7 +114,15 @@ let package = Package(
     tests("CTSDB", ["CTSDB"]),
     tests("TSModel", ["TSModel", "CTSDB", "RE2"]),
     tests("Storage", ["Storage", "TSModel", "CTSDB", "CMapping"]),
-    tests("ComponentSupport", ["ComponentSupport"]),
+    tests("Observability", ["Observability"]),
+    tests("CTransport", ["CTransport"]),
+    tests("Transport", ["Transport", "CTransport", "TSModel", "Observability"]),
+    tests("ObjectStore", ["ObjectStore", "TSModel"]),
+    tests("BucketBlocks", ["BucketBlocks", "ObjectStore", "Storage", "TSModel", "Observability"]),
+    tests("StoreAPI", ["StoreAPI", "TSModel", "CTSDB", "Transport"]),
+    tests("StoreServing", ["StoreServing", "StoreAPI", "Storage", "TSModel", "Transport", "Observability"]),
+    tests("StoreGateway", ["StoreGateway", "StoreServing", "StoreAPI", "ComponentSupport", "TSModel", "Transport"]),
+    tests("ComponentSupport", ["ComponentSupport", "TSModel", "Observability", "Transport"]),
     tests("Tools", ["Tools", "Storage", "TSModel", "ComponentSupport"]),
     tests("Tidy", []),
     tests("EndToEnd", []),

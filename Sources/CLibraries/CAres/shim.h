@@ -1,0 +1,3 @@
+// c-ares, which asks name servers.
+#pragma once
+#include <ares.h>

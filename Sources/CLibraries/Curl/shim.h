@@ -1,0 +1,3 @@
+// libcurl, the HTTP client.
+#pragma once
+#include <curl/curl.h>

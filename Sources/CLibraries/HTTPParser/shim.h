@@ -1,0 +1,3 @@
+// http-parser, the grammar of HTTP/1.1.
+#pragma once
+#include <http_parser.h>

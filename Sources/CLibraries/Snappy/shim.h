@@ -1,0 +1,3 @@
+// snappy, the block format.
+#pragma once
+#include <snappy-c.h>

@@ -1,0 +1,3 @@
+// libyaml, which reads YAML into events.
+#pragma once
+#include <yaml.h>
