@@ -191,6 +191,8 @@ size_t tsdb_histogram_rows_bound(const tsdb_histogram_layout *layout, size_t src
   uint64_t body_bits = (uint64_t)src_size * 8 - layout->body_position_bits;
   // Timestamp, count, zero count and sum take a bit each.
   uint64_t rows = body_bits / (4 + stored_bucket_count(layout));
+  // Room for one even where the bytes cannot hold it: else a call would neither go on nor say that they end too early.
+  if (rows == 0) rows = 1;
   return rows < layout->sample_count ? (size_t)rows : layout->sample_count;
 }
 

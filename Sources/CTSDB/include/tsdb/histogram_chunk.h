@@ -81,7 +81,8 @@ static inline size_t tsdb_histogram_row_bound(const tsdb_histogram_layout *layou
 }
 
 /// Most bucket rows that a chunk of `src_size` bytes can have: stale samples have none, and each other row takes at least
-/// one bit a bucket. Never more than sample_count, which is what timestamps and the other columns need.
+/// one bit a bucket. Never more than sample_count, which is what timestamps and the other columns need; never 0 where there
+/// are samples, so that a decoder always goes on or fails.
 size_t tsdb_histogram_rows_bound(const tsdb_histogram_layout *layout, size_t src_size);
 
 /// Words of scratch (uint64_t) that decoding needs: two or three a stored bucket.
