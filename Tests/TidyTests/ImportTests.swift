@@ -78,7 +78,9 @@ private let headersOfCore: Set<String> = [
         tidy(
           isSystem || module == target || allowed.contains(module),
           "\(place): \(target) may not import \(module); it may import \(allowed.sorted().joined(separator: ", "))")
-        if ["CTSDB", "CMapping", "RE2", "CTransport", "Curl", "CAres", "Zlib", "Zstd", "Snappy", "OpenSSL", "YAML"].contains(module) {
+        if ["CTSDB", "CMapping", "RE2", "CTransport", "Curl", "CAres", "Zlib", "Zstd", "Snappy", "OpenSSL", "YAML"]
+          .contains(module)
+        {
           tidy(
             !matches(line, #"public\s+import|@_exported"#),
             "\(place): import \(module) internally: a C type never appears in a public Swift signature")
