@@ -1,10 +1,10 @@
 // The one error of this library.
 
-/// What went wrong in `TSModel`: a regular expression or a selector that is not valid, mostly.
+/// What went wrong in `TSModel`: a regular expression, a selector or a message that is not valid, mostly.
 public struct ModelError: Error, Sendable, CustomStringConvertible {
   /// What kind of thing went wrong. An open set: kinds can be added without breaking callers.
   public struct Code: Hashable, Sendable, CustomStringConvertible {
-    private enum Kind: String, Hashable, Sendable { case regex, selector, argument, size }
+    private enum Kind: String, Hashable, Sendable { case regex, selector, argument, size, malformed }
     private let kind: Kind
     private init(_ kind: Kind) { self.kind = kind }
 
@@ -16,6 +16,8 @@ public struct ModelError: Error, Sendable, CustomStringConvertible {
     public static let argument = Code(.argument)
     /// Something larger than a documented limit.
     public static let size = Code(.size)
+    /// Bytes that contradict their format, or end too early.
+    public static let malformed = Code(.malformed)
 
     public var description: String { kind.rawValue }
   }

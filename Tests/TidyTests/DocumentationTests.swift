@@ -8,7 +8,7 @@ import Testing
   private static let saysItself = #"""
     (var (description|debugDescription|hashValue|startIndex|endIndex|count|errorDescription|rawValue|id)\b|\
     func (==|<|hash\(into|index\((after|before)|next\(\)|makeIterator|encode\(to)|init\((from|rawValue)\b|typealias |\
-    subscript\((position|index))
+    subscript\((position|index)|func read\(_ field: ProtobufField|func write\(to writer: inout ProtobufWriter)
     """#.replacingOccurrences(of: "\\\n", with: "")
 
   @Test func publicSwiftDeclarationsHaveADocstring() throws {
