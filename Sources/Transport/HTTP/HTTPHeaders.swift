@@ -59,7 +59,7 @@ public struct HTTPHeaders: Sendable {
   /// Appends a field whose text is given as bytes.
   mutating func append(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
     fields.append(Field(nameStart: text.count, nameLength: name.count, valueLength: value.count))
-    for unsafebyte in unsafe name { text.append(byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte) }
+    unsafe text.append(contentsOf: name.lazy.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 })
     unsafe text.append(contentsOf: value)
   }
 
