@@ -4,9 +4,12 @@
 #include <re2/re2.h>
 
 #include <cstring>
+#include <map>
 #include <new>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <vector>
 
 struct apus_re2 {
   RE2 expression;
@@ -18,6 +21,12 @@ namespace {
 static_assert(static_cast<int>(RE2::ErrorBadEscape) == APUS_RE2_BAD_ESCAPE, "RE2 renumbered its errors");
 static_assert(static_cast<int>(RE2::ErrorUnexpectedParen) == APUS_RE2_UNEXPECTED_PAREN, "RE2 renumbered its errors");
 static_assert(static_cast<int>(RE2::ErrorPatternTooLarge) == APUS_RE2_TOO_LARGE, "RE2 renumbered its errors");
+
+/// The type of the groups that RE2::Match fills.
+template <typename Piece>
+Piece *submatch_type(bool (RE2::*)(Piece, size_t, size_t, RE2::Anchor, Piece *, int) const);
+template <typename Text, typename Piece>
+Piece *submatch_type(bool (RE2::*)(const Text &, size_t, size_t, RE2::Anchor, Piece *, int) const);
 
 RE2::Options matcher_options(int64_t memory_bytes_max) {
   RE2::Options options;
@@ -58,6 +67,44 @@ extern "C" bool apus_re2_matches(const apus_re2 *expression, const char *text, s
     return RE2::FullMatch(std::string_view(text, text_size), expression->expression);
   } catch (...) {
     return false;
+  }
+}
+
+extern "C" bool apus_re2_find(const apus_re2 *expression, const char *text, size_t text_size, int64_t *bounds,
+                              size_t group_count) {
+  try {
+    const RE2 &re2 = expression->expression;
+    size_t known = static_cast<size_t>(re2.NumberOfCapturingGroups()) + 1;
+    size_t asked = group_count < known ? group_count : known;
+    // The type of a piece of text is another one in newer RE2: it is taken from the call itself.
+    using Piece = std::remove_pointer_t<decltype(submatch_type(&RE2::Match))>;
+    std::vector<Piece> groups(asked);
+    const char *start = text != nullptr ? text : "";
+    if (!re2.Match(std::string_view(start, text_size), 0, text_size, RE2::UNANCHORED, groups.data(),
+                   static_cast<int>(asked)))
+      return false;
+    for (size_t i = 0; i < group_count; i++) {
+      bool is_part = i < asked && groups[i].data() != nullptr;
+      bounds[2 * i] = is_part ? groups[i].data() - start : -1;
+      bounds[2 * i + 1] = is_part ? groups[i].data() - start + static_cast<int64_t>(groups[i].size()) : -1;
+    }
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+extern "C" size_t apus_re2_group_count(const apus_re2 *expression) {
+  return static_cast<size_t>(expression->expression.NumberOfCapturingGroups());
+}
+
+extern "C" size_t apus_re2_group_named(const apus_re2 *expression, const char *name, size_t name_size) {
+  try {
+    const std::map<std::string, int> &names = expression->expression.NamedCapturingGroups();
+    auto found = names.find(std::string(name, name_size));
+    return found == names.end() ? 0 : static_cast<size_t>(found->second);
+  } catch (...) {
+    return 0;
   }
 }
 

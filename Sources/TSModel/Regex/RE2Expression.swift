@@ -26,6 +26,21 @@ final class RE2Expression: Sendable {
     return unsafe object.matches(value)
   }
 
+  /// Start and end of the groups of the leftmost match in `text`, bytes: `groupCount` pairs, that of the whole match first, -1
+  /// where a group takes no part. Nil where nothing matches. `text` must be UTF-8.
+  func find(in text: UnsafeRawBufferPointer, groupCount: Int) -> [Int64]? {
+    guard let object = idle.withLock({ $0.popLast() }) ?? (try? RE2Object(pattern)) else { return nil }
+    defer { idle.withLock { $0.append(object) } }
+    return unsafe object.find(in: text, groupCount: groupCount)
+  }
+
+  /// How many groups it has, and the numbers of those of `names` that it has.
+  func groups(named names: [String]) -> (count: Int, numbers: [String: Int]) {
+    guard let object = idle.withLock({ $0.popLast() }) ?? (try? RE2Object(pattern)) else { return (0, [:]) }
+    defer { idle.withLock { $0.append(object) } }
+    return object.groups(named: names)
+  }
+
   /// `\C`, which RE2 knows and Go does not.
   private static func singleByteEscape(in pattern: String) -> String? {
     var isEscaped = false
@@ -74,6 +89,22 @@ final class RE2Expression: Sendable {
       return unsafe text.withUnsafeBytes { unsafe matchesValid($0) }
     }
     return unsafe matchesValid(value)
+  }
+
+  func find(in text: UnsafeRawBufferPointer, groupCount: Int) -> [Int64]? {
+    var bounds = [Int64](repeating: -1, count: 2 * groupCount)
+    let found = unsafe apus_re2_find(
+      handle, text.baseAddress?.assumingMemoryBound(to: CChar.self), text.count, &bounds, groupCount)
+    return found ? bounds : nil
+  }
+
+  func groups(named names: [String]) -> (count: Int, numbers: [String: Int]) {
+    var numbers: [String: Int] = [:]
+    for name in names {
+      let number = unsafe apus_re2_group_named(handle, name, name.utf8.count)
+      if number > 0 { numbers[name] = number }
+    }
+    return (unsafe apus_re2_group_count(handle), numbers)
   }
 
   private func matchesValid(_ text: UnsafeRawBufferPointer) -> Bool {

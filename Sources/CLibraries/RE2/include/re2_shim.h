@@ -50,6 +50,19 @@ apus_re2 *apus_re2_compile(const char *pattern, size_t pattern_size, int64_t mem
 /// Whether the whole of `text` (`text_size` bytes of valid UTF-8) matches.
 bool apus_re2_matches(const apus_re2 *expression, const char *text, size_t text_size);
 
+/// The leftmost match within `text` (`text_size` bytes of valid UTF-8), with what its groups hold.
+///
+/// Shapes:  bounds[2 * group_count]: start and end of each group in bytes of `text`, group 0 being the whole match; -1 for both
+///          where a group takes no part. Groups beyond those of the expression are -1 too.
+/// Returns: whether there is a match. Without one `bounds` is unspecified.
+bool apus_re2_find(const apus_re2 *expression, const char *text, size_t text_size, int64_t *bounds, size_t group_count);
+
+/// How many groups the expression has, the whole match not counted.
+size_t apus_re2_group_count(const apus_re2 *expression);
+
+/// The number of the group `name` (`name_size` bytes), or 0 where none has that name.
+size_t apus_re2_group_named(const apus_re2 *expression, const char *name, size_t name_size);
+
 /// Frees what apus_re2_compile gave; NULL is allowed.
 void apus_re2_release(apus_re2 *expression);
 
