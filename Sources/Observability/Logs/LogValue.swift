@@ -80,11 +80,9 @@ enum DurationText {
 enum TimestampText {
   /// `2026-11-22T15:24:36.18821116Z`: UTC, with as many decimals of the second as it needs.
   static func rfc3339Nano(unixNs: Int64) -> String {
-    let second: Int64 = 1_000_000_000
-    let seconds = unixNs >= 0 ? unixNs / second : -((-(unixNs + 1)) / second) - 1
-    var nanoseconds = unixNs - seconds * second
-    let days = seconds >= 0 ? seconds / 86_400 : -((-(seconds + 1)) / 86_400) - 1
-    let ofDay = seconds - days * 86_400
+    let (seconds, fraction) = floored(unixNs, by: 1_000_000_000)
+    var nanoseconds = fraction
+    let (days, ofDay) = floored(seconds, by: 86_400)
     let date = civil(daysSinceEpoch: days)
     var text =
       "\(digits(date.year, 4))-\(digits(date.month, 2))-\(digits(date.day, 2))T"
@@ -98,6 +96,12 @@ enum TimestampText {
       text += ".\(digits(nanoseconds, width))"
     }
     return text + "Z"
+  }
+
+  /// Quotient and remainder, the remainder never negative.
+  private static func floored(_ value: Int64, by unit: Int64) -> (quotient: Int64, remainder: Int64) {
+    let (quotient, remainder) = value.quotientAndRemainder(dividingBy: unit)
+    return remainder < 0 ? (quotient - 1, remainder + unit) : (quotient, remainder)
   }
 
   private static func digits(_ value: Int64, _ width: Int) -> String {
