@@ -85,7 +85,7 @@ let package = Package(
     library("Storage", ["CTSDB", "CMapping", "TSModel", "Observability"]),
     .target(
       name: "CTransport", dependencies: ["UV", "OpenSSL", "NGHTTP2", "HTTPParser"], path: "Sources/CTransport",
-      publicHeadersPath: "include", cSettings: c),
+      publicHeadersPath: "include", cSettings: c, linkerSettings: [.linkedLibrary("http_parser")]),
     library(
       "Transport", ["CTransport", "TSModel", "Observability", "Curl", "CAres", "Zlib", "Zstd", "Snappy"]),
     library("ObjectStore", ["TSModel", "Observability", "OpenSSL"]),

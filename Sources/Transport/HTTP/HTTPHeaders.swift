@@ -59,7 +59,10 @@ public struct HTTPHeaders: Sendable {
   /// Appends a field whose text is given as bytes.
   mutating func append(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
     fields.append(Field(nameStart: text.count, nameLength: name.count, valueLength: value.count))
-    unsafe text.append(contentsOf: name.lazy.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 })
+    for index in name.indices {
+      let byte = unsafe name[index]
+      text.append(byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte)
+    }
     unsafe text.append(contentsOf: value)
   }
 
@@ -75,14 +78,12 @@ public struct HTTPHeaders: Sendable {
     fields.removeAll { text[$0.name].elementsEqual(lowered) }
   }
 
-  /// Calls `body` with each field's name and value where they lie.
-  func forEachField(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void) {
-    unsafe text.withUnsafeBytes { all in
-      for field in fields {
-        unsafe body(
-          UnsafeRawBufferPointer(rebasing: all[field.name]), UnsafeRawBufferPointer(rebasing: all[field.value]))
-      }
-    }
+  /// Where the fields' text lies in what `withText` shows.
+  var parts: [(name: Range<Int>, value: Range<Int>)] { fields.map { ($0.name, $0.value) } }
+
+  /// Calls `body` with the text of all fields.
+  func withText<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    unsafe text.withUnsafeBytes { unsafe body($0) }
   }
 
   private func hasName(_ field: Field, _ name: String) -> Bool {

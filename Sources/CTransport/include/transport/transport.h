@@ -1,2 +1,8 @@
-// The transport's public header: event loops, connections and streams. Nothing of libuv, OpenSSL, nghttp2 or http-parser shows.
+// The transport's public headers together: event loops, connections and streams. Nothing of libuv, OpenSSL, nghttp2 or http-parser
+// shows in them.
 #pragma once
+#include "limits.h"
+#include "loop.h"
+#include "session.h"
+#include "stream.h"
+#include "tls.h"

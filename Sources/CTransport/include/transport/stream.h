@@ -1,0 +1,92 @@
+// One request and its answer, on HTTP/1.1 or HTTP/2, server's or client's side. All calls are made on the thread of the stream's
+// loop (or, without a loop, one after the other); a stream is valid from its on_head (client: from the call that made it) until
+// its on_close returns.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct transport_stream transport_stream;
+
+// Bytes that belong to whoever gives them, for the time of a call.
+typedef struct transport_text {
+  const uint8_t *bytes;
+  size_t length;
+} transport_text;
+
+typedef struct transport_field {
+  transport_text name;  // lower case on HTTP/2; as sent on HTTP/1.1
+  transport_text value;
+} transport_field;
+
+typedef struct transport_head {
+  int version;  // 10, 11, 20
+  int status;   // of an answer
+  // of a request
+  transport_text method;
+  transport_text scheme;
+  transport_text authority;
+  transport_text target;
+  const transport_field *fields;
+  size_t field_count;
+} transport_head;
+
+// Why a stream ended.
+typedef enum transport_close {
+  TRANSPORT_CLOSE_DONE,      // request and answer are complete
+  TRANSPORT_CLOSE_RESET,     // the peer reset it
+  TRANSPORT_CLOSE_LOCAL,     // we did
+  TRANSPORT_CLOSE_LOST,      // the connection broke
+  TRANSPORT_CLOSE_MALFORMED, // the peer spoke against its protocol
+  TRANSPORT_CLOSE_LIMIT,     // a limit or timeout cut it
+  TRANSPORT_CLOSE_SHUTDOWN,  // we shut down
+  TRANSPORT_CLOSE_REFUSED    // the peer did not look at it: the call may be made again elsewhere
+} transport_close;
+
+// What a session tells; `context` is its own, `user` the stream's. Called on the loop's thread.
+typedef struct transport_handlers {
+  // A request's head (server), or an answer's (client).
+  void (*on_head)(void *context, transport_stream *stream, void *user,
+                           const transport_head *head);
+  // Bytes of the peer's body, valid for the call. transport_stream_consume() gives credit for more.
+  void (*on_body)(void *context, transport_stream *stream, void *user,
+                           const uint8_t *bytes, size_t length);
+  // The peer's side is complete.
+  void (*on_end)(void *context, transport_stream *stream, void *user,
+                          const transport_field *trailers, size_t count);
+  // Once after each batch of input that gave the stream a body or its end.
+  void (*on_wake)(void *context, transport_stream *stream, void *user);
+  // The last call for a stream.
+  void (*on_close)(void *context, transport_stream *stream, void *user,
+                            transport_close reason, uint32_t http2_code);
+  // A limit was exceeded (transport_limit). May be NULL; `owner` is the session's.
+  void (*on_limit)(void *context, void *owner, int limit);
+} transport_handlers;
+
+void *transport_stream_user(const transport_stream *stream);
+void transport_stream_set_user(transport_stream *stream, void *user);
+
+// Sends the answer's head (server). `ends`: nothing follows, neither body nor trailers. `length`: of the body that follows, or -1
+// where it is not known. Returns 0, or -1 where a head was sent before or the status is outside 200 up to 999.
+int transport_stream_respond(transport_stream *stream, int status, const transport_field *fields,
+                             size_t count, int64_t length, bool ends);
+
+// Queues bytes of our body; `release(owner)` is called once they are no longer needed, also if the call fails (-1: no head yet,
+// after the end, out of memory).
+int transport_stream_write(transport_stream *stream, const uint8_t *bytes, size_t length,
+                           void (*release)(void *owner), void *owner);
+
+// Our side is complete. Returns 0, or -1 as above.
+int transport_stream_end(transport_stream *stream, const transport_field *trailers, size_t count);
+
+// Ends both sides at once. on_close follows, maybe before the call returns.
+void transport_stream_reset(transport_stream *stream, uint32_t http2_code);
+
+// `length` bytes of the peer's body were taken: it may send as many more.
+void transport_stream_consume(transport_stream *stream, size_t length);
+
+// Whether a client waits for "100 Continue" before it sends its body; the call sends it if so.
+void transport_stream_continue(transport_stream *stream);
+
+// Bytes queued and not sent yet.
+size_t transport_stream_queued(const transport_stream *stream);

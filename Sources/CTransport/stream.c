@@ -1,0 +1,174 @@
+// Streams: their queues, and what is the same for both protocols.
+#include "session_state.h"
+
+transport_stream *stream_new(transport_session *session) {
+  transport_stream *const stream = calloc(1, sizeof *stream);
+  if (stream == NULL) return NULL;
+  stream->session = session;
+  stream->length_left = -1;
+  stream->sent_ms = session->now_ms;
+  stream->next = session->streams;
+  if (stream->next != NULL) stream->next->previous = stream;
+  session->streams = stream;
+  session->stream_count += 1;
+  return stream;
+}
+
+static void queue_drop(transport_stream *stream) {
+  while (stream->queue != NULL) {
+    body_part *const part = stream->queue;
+    stream->queue = part->next;
+    if (part->release != NULL) part->release(part->owner);
+    free(part);
+  }
+  stream->queue_end = NULL;
+  stream->queued = 0;
+}
+
+void stream_close(transport_stream *stream, transport_close reason, uint32_t http2_code) {
+  transport_session *const session = stream->session;
+  if (stream->previous != NULL) {
+    stream->previous->next = stream->next;
+  } else {
+    session->streams = stream->next;
+  }
+  if (stream->next != NULL) stream->next->previous = stream->previous;
+  session->stream_count -= 1;
+  if (session->stream_count == 0) session->idle_ms = session->now_ms;
+  if (stream->is_woken) {
+    transport_stream **link = &session->wake;
+    while (*link != stream) link = &(*link)->wake_next;
+    *link = stream->wake_next;
+  }
+  // What its reader did not take no longer holds back the connection.
+  size_t const held = stream->held;
+  stream->held = 0;
+  session->held -= held;
+  queue_drop(stream);
+  if (stream->is_announced) session->handlers.on_close(session->context, stream, stream->user, reason, http2_code);
+  fields_free(&stream->trailers);
+  free(stream);
+}
+
+void stream_wake(transport_stream *stream) {
+  if (stream->is_woken) return;
+  stream->is_woken = true;
+  stream->wake_next = stream->session->wake;
+  stream->session->wake = stream;
+}
+
+void stream_give_body(transport_stream *stream, const uint8_t *bytes, size_t length) {
+  transport_session *const session = stream->session;
+  stream->held += length;
+  session->held += length;
+  session->handlers.on_body(session->context, stream, stream->user, bytes, length);
+  stream_wake(stream);
+}
+
+size_t stream_take(transport_stream *stream, uint8_t *destination, size_t capacity) {
+  size_t taken = 0;
+  while (taken < capacity && stream->queue != NULL) {
+    body_part *const part = stream->queue;
+    size_t const room = capacity - taken;
+    size_t const length = part->length < room ? part->length : room;
+    if (length > 0) memcpy(destination + taken, part->bytes, length);
+    part->bytes += length;
+    part->length -= length;
+    taken += length;
+    if (part->length > 0) break;
+    stream->queue = part->next;
+    if (stream->queue == NULL) stream->queue_end = NULL;
+    if (part->release != NULL) part->release(part->owner);
+    free(part);
+  }
+  stream->queued -= taken;
+  if (taken > 0) stream->sent_ms = stream->session->now_ms;
+  return taken;
+}
+
+void *transport_stream_user(const transport_stream *stream) { return stream->user; }
+
+void transport_stream_set_user(transport_stream *stream, void *user) { stream->user = user; }
+
+size_t transport_stream_queued(const transport_stream *stream) { return stream->queued; }
+
+int transport_stream_respond(transport_stream *stream, int status, const transport_field *fields, size_t count,
+                             int64_t length, bool ends) {
+  if (stream->session->is_client || stream->has_head || status < 200 || status > 999) return -1;
+  stream->awaits_continue = false;
+  int const result = stream->session->protocol == TRANSPORT_PROTOCOL_HTTP2
+                         ? http2_respond(stream, status, fields, count, length, ends)
+                         : http1_respond(stream, status, fields, count, length, ends);
+  if (result != 0) return -1;
+  stream->has_head = true;
+  if (ends) stream->has_ended = true;
+  return 0;
+}
+
+static void resume(transport_stream *stream) {
+  if (stream->is_deferred) http2_resume(stream);
+}
+
+int transport_stream_write(transport_stream *stream, const uint8_t *bytes, size_t length, void (*release)(void *owner),
+                           void *owner) {
+  bool const drops = stream->has_no_body || length == 0;
+  if (!stream->has_head || stream->has_ended || drops) {
+    if (release != NULL) release(owner);
+    return stream->has_head && !stream->has_ended ? 0 : -1;
+  }
+  body_part *const part = malloc(sizeof *part);
+  if (part == NULL) {
+    if (release != NULL) release(owner);
+    return -1;
+  }
+  *part = (body_part){.bytes = bytes, .length = length, .release = release, .owner = owner};
+  if (stream->queue_end != NULL) {
+    stream->queue_end->next = part;
+  } else {
+    stream->queue = part;
+    // A stream that had nothing to send was not stalled.
+    stream->sent_ms = stream->session->now_ms;
+  }
+  stream->queue_end = part;
+  stream->queued += length;
+  resume(stream);
+  return 0;
+}
+
+int transport_stream_end(transport_stream *stream, const transport_field *trailers, size_t count) {
+  if (!stream->has_head || stream->has_ended) return -1;
+  for (size_t i = 0; i < count; i++) {
+    if (!is_token(trailers[i].name.bytes, trailers[i].name.length)) continue;
+    if (fields_add(&stream->trailers, trailers[i].name, trailers[i].value) != 0) return -1;
+  }
+  stream->has_trailers = stream->trailers.count > 0;
+  stream->has_ended = true;
+  resume(stream);
+  return 0;
+}
+
+void transport_stream_reset(transport_stream *stream, uint32_t http2_code) {
+  if (stream->session->protocol == TRANSPORT_PROTOCOL_HTTP2) {
+    http2_reset(stream, http2_code);
+  } else {
+    http1_reset(stream);
+  }
+}
+
+void transport_stream_consume(transport_stream *stream, size_t length) {
+  size_t const taken = length < stream->held ? length : stream->held;
+  if (taken == 0) return;
+  stream->held -= taken;
+  stream->session->held -= taken;
+  if (stream->session->protocol == TRANSPORT_PROTOCOL_HTTP2) http2_consume(stream, taken);
+}
+
+void transport_stream_continue(transport_stream *stream) {
+  if (!stream->awaits_continue || stream->has_head) return;
+  stream->awaits_continue = false;
+  if (stream->session->protocol == TRANSPORT_PROTOCOL_HTTP2) {
+    http2_continue(stream);
+  } else {
+    http1_continue(stream);
+  }
+}

@@ -1,0 +1,67 @@
+// The threads that sockets live on.
+internal import CTransport
+import Synchronization
+
+/// One event loop on a thread of its own.
+@safe final class EventLoop: @unchecked Sendable {
+  /// Set once, given to C, which locks what threads share.
+  let handle: OpaquePointer
+
+  init() throws(TransportError) {
+    guard let handle = unsafe transport_loop_new() else {
+      throw TransportError(.io, "starting an event loop: the system gives no thread or no memory")
+    }
+    unsafe self.handle = handle
+  }
+
+  deinit { unsafe transport_loop_stop(handle) }
+
+  /// Runs `task(context)` on the loop's thread. The context is lost where memory is: nothing can be done then.
+  func post(_ context: UnsafeMutableRawPointer, _ task: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void) {
+    _ = unsafe transport_loop_post(handle, task, context)
+  }
+
+  /// Runs `body` on the loop's thread and waits for what it gives.
+  func run<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async -> Result {
+    await withCheckedContinuation { continuation in
+      let box = Box { continuation.resume(returning: body()) }
+      unsafe post(Unmanaged.passRetained(box).toOpaque()) { context in
+        guard let context = unsafe context else { return }
+        unsafe Unmanaged<Box>.fromOpaque(context).takeRetainedValue().body()
+      }
+    }
+  }
+
+  /// Runs `body` on the loop's thread, soon.
+  func run(_ body: @escaping @Sendable () -> Void) {
+    let box = Box(body)
+    unsafe post(Unmanaged.passRetained(box).toOpaque()) { context in
+      guard let context = unsafe context else { return }
+      unsafe Unmanaged<Box>.fromOpaque(context).takeRetainedValue().body()
+    }
+  }
+
+  private final class Box: Sendable {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+  }
+}
+
+/// Some event loops, over which connections are spread.
+public final class EventLoopGroup: Sendable {
+  let loops: [EventLoop]
+  private let turn = Atomic<Int>(0)
+
+  /// Starts `count` loops (at least one).
+  public init(count: Int) throws(TransportError) {
+    var loops: [EventLoop] = []
+    for _ in 0..<max(1, count) { loops.append(try EventLoop()) }
+    self.loops = loops
+  }
+
+  /// The next loop in turn.
+  var next: EventLoop {
+    let turn = self.turn.wrappingAdd(1, ordering: .relaxed).oldValue
+    return loops[Int(UInt(bitPattern: turn) % UInt(loops.count))]
+  }
+}

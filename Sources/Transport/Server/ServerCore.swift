@@ -1,0 +1,206 @@
+// From C's callbacks to handlers: one task a request.
+internal import CTransport
+import Synchronization
+
+/// What all connections of a server share.
+final class ServerCore: Sendable {
+  let handler: any HTTPHandler
+  let counters: TransportCounters
+  let inFlight = Atomic<Int>(0)
+  private let onHandlerError: (@Sendable (HTTPRequestHead, any Error) -> Void)?
+
+  init(
+    handler: any HTTPHandler, counters: TransportCounters,
+    onHandlerError: (@Sendable (HTTPRequestHead, any Error) -> Void)?
+  ) {
+    self.handler = handler
+    self.counters = counters
+    self.onHandlerError = onHandlerError
+  }
+
+  /// Answers one request, and ends it whatever the handler does.
+  fileprivate func serve(_ head: HTTPRequestHead, _ peer: PeerInfo, _ stream: ServerStream) async {
+    let request = HTTPServerRequest(head: head, peer: peer, stream: stream)
+    let response = HTTPServerResponse(stream: stream)
+    do {
+      try await handler.handle(request, response)
+      if stream.state.hasSentEnd { return }
+      stream.reset(http2Code: HTTP2Code.internalError)
+    } catch {
+      // Who has left is no error of the handler's.
+      if stream.state.closeReason != nil { return }
+      onHandlerError?(head, error)
+      if stream.state.hasSentHead {
+        if !stream.state.hasSentEnd { stream.reset(http2Code: HTTP2Code.internalError) }
+      } else {
+        try? await response.respond(
+          status: 500, headers: ["content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"],
+          body: Array("Internal Server Error\n".utf8))
+      }
+    }
+  }
+
+  /// What C calls.
+  static var handlers: transport_connection_handlers {
+    unsafe transport_connection_handlers(
+      streams: transport_handlers(
+        on_head: onHead, on_body: onBody, on_end: onEnd, on_wake: onWake, on_close: onStreamClose, on_limit: nil),
+      on_connected: nil, on_disconnected: onDisconnected)
+  }
+}
+
+/// A server on one of its loops: the context of C's callbacks.
+final class ServerContext: Sendable {
+  let core: ServerCore
+  let loop: EventLoop
+
+  init(core: ServerCore, loop: EventLoop) {
+    self.core = core
+    self.loop = loop
+  }
+
+  static func of(_ context: UnsafeMutableRawPointer) -> ServerContext {
+    unsafe Unmanaged<ServerContext>.fromOpaque(context).takeUnretainedValue()
+  }
+}
+
+/// A request's stream as its handler has it.
+final class ServerStream: HTTPServerStream {
+  let state: StreamState
+
+  init(_ state: StreamState) { self.state = state }
+
+  func nextBodyPart() async throws -> [UInt8]? { try await state.nextPart() }
+  var requestTrailers: HTTPHeaders { state.trailers }
+  func send(head: HTTPResponseHead?, body: consuming [UInt8], end: HTTPHeaders?) async throws {
+    try await state.send(head: head, body: body, end: end)
+  }
+  func reset(http2Code: UInt32) { state.reset(code: http2Code) }
+}
+
+/// The task of a request, so that the stream's end can cancel it.
+private final class RequestTask: Sendable {
+  private let task = Mutex<(task: Task<Void, Never>?, isCancelled: Bool)>((nil, false))
+
+  func set(_ task: Task<Void, Never>) {
+    let isCancelled = self.task.withLock { state in
+      state.task = task
+      return state.isCancelled
+    }
+    if isCancelled { task.cancel() }
+  }
+
+  func cancel() {
+    let task = self.task.withLock { state in
+      state.isCancelled = true
+      return state.task
+    }
+    task?.cancel()
+  }
+}
+
+/// A connection's peer, made for its first request.
+private final class PeerBox: Sendable {
+  let peer: PeerInfo
+
+  init(_ peer: PeerInfo) { self.peer = peer }
+}
+
+private func peer(of stream: OpaquePointer) -> PeerInfo {
+  guard let connection = unsafe transport_stream_connection(stream) else { return PeerInfo(address: "") }
+  if let user = unsafe transport_connection_user(connection) {
+    return unsafe Unmanaged<PeerBox>.fromOpaque(user).takeUnretainedValue().peer
+  }
+  let raw = unsafe transport_connection_peer(connection)
+  var peer = unsafe PeerInfo(
+    address: raw.address.map { unsafe String(cString: $0) } ?? "", port: max(0, Int(raw.port)))
+  if let version = unsafe raw.version, let cipher = unsafe raw.cipher {
+    peer.tls = unsafe PeerInfo.TLS(
+      version: String(cString: version), cipher: String(cString: cipher),
+      organizations: subject(connection, "O"), organizationalUnits: subject(connection, "OU"),
+      commonName: subject(connection, "CN").first ?? "")
+  }
+  unsafe transport_connection_set_user(connection, Unmanaged.passRetained(PeerBox(peer)).toOpaque())
+  return peer
+}
+
+/// The values of a part of the subject of the peer's certificate; at most 32 of at most 256 bytes.
+private func subject(_ connection: OpaquePointer, _ part: String) -> [String] {
+  var values: [String] = []
+  while values.count < 32 {
+    let value = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { room -> String? in
+      let length = unsafe transport_connection_subject(
+        connection, part, Int32(values.count), room.baseAddress, room.count)
+      guard length >= 0 else { return nil }
+      return unsafe String(decoding: UnsafeRawBufferPointer(room).prefix(Int(length)), as: UTF8.self)
+    }
+    guard let value else { break }
+    values.append(value)
+  }
+  return values
+}
+
+// MARK: Callbacks, on the loop's thread
+
+private let onHead:
+  @convention(c) (
+    UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?, UnsafePointer<transport_head>?
+  ) -> Void = { context, stream, _, raw in
+    guard let context = unsafe context, let stream = unsafe stream, let raw = unsafe raw?.pointee else { return }
+    let server = unsafe ServerContext.of(context)
+    let head = unsafe HTTPRequestHead(
+      method: raw.method.string, target: raw.target.string,
+      headers: HTTPHeaders(raw.fields, count: raw.field_count), scheme: raw.scheme.string,
+      authority: raw.authority.string, version: raw.version == 20 ? .http2 : raw.version == 10 ? .http1_0 : .http1_1)
+    let peer = unsafe peer(of: stream)
+    let core = server.core
+    let request = RequestTask()
+    core.inFlight.wrappingAdd(1, ordering: .relaxed)
+    let state = StreamState(loop: server.loop) { error in
+      if error != nil { request.cancel() }
+    }
+    if head.headers.contains("expect") { state.expectsContinue() }
+    unsafe state.attach(stream)
+    request.set(
+      Task {
+        await core.serve(head, peer, ServerStream(state))
+        core.inFlight.wrappingSubtract(1, ordering: .relaxed)
+      })
+  }
+
+private let onBody:
+  @convention(c) (
+    UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?, UnsafePointer<UInt8>?, Int
+  ) -> Void = { _, _, user, bytes, length in
+    guard let user = unsafe user else { return }
+    unsafe StreamState.of(user).received(UnsafeBufferPointer(start: bytes, count: length))
+  }
+
+private let onEnd:
+  @convention(c) (
+    UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?, UnsafePointer<transport_field>?, Int
+  ) -> Void = { _, _, user, fields, count in
+    guard let user = unsafe user else { return }
+    unsafe StreamState.of(user).receivedEnd(HTTPHeaders(fields, count: count))
+  }
+
+private let onWake: @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?) -> Void = {
+  _, _, user in
+  guard let user = unsafe user else { return }
+  unsafe StreamState.of(user).wake()
+}
+
+private let onStreamClose:
+  @convention(c) (
+    UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?, transport_close, UInt32
+  ) -> Void = { _, _, user, reason, code in
+    guard let user = unsafe user else { return }
+    let state = unsafe Unmanaged<StreamState>.fromOpaque(user).takeRetainedValue()
+    state.closed(StreamEnd.error(reason, code: code, peer: "the client"))
+  }
+
+private let onDisconnected:
+  @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?) -> Void = { _, _, user in
+    guard let user = unsafe user else { return }
+    unsafe Unmanaged<PeerBox>.fromOpaque(user).release()
+  }
