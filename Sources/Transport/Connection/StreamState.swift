@@ -41,12 +41,18 @@ import Synchronization
   private let loop: EventLoop
   /// The C stream; touched by the loop's thread alone, nil once it has closed.
   private var stream: OpaquePointer?
+  /// Makes a client's stream when the first order reaches the loop; nil: the connection takes none.
+  private let open: (@Sendable (StreamState) -> OpaquePointer?)?
   /// What is called on the loop's thread after the stream has closed.
   private let onClose: @Sendable (TransportError?) -> Void
 
   /// A stream on `loop`. `onClose` gets nil where request and answer were complete.
-  init(loop: EventLoop, onClose: @escaping @Sendable (TransportError?) -> Void) {
+  init(
+    loop: EventLoop, open: (@Sendable (StreamState) -> OpaquePointer?)? = nil,
+    onClose: @escaping @Sendable (TransportError?) -> Void
+  ) {
     self.loop = loop
+    unsafe self.open = open
     self.onClose = onClose
   }
 
@@ -57,12 +63,6 @@ import Synchronization
     unsafe self.stream = stream
     unsafe transport_stream_set_user(stream, Unmanaged.passRetained(self).toOpaque())
   }
-
-  /// Keeps the object as the user of a C stream that does not exist yet.
-  func retainedAsUser() -> UnsafeMutableRawPointer { unsafe Unmanaged.passRetained(self).toOpaque() }
-
-  /// Becomes the stream whose user it is already.
-  func adopt(_ stream: OpaquePointer) { unsafe self.stream = stream }
 
   /// The state that a stream's user is.
   static func of(_ user: UnsafeMutableRawPointer) -> StreamState {
@@ -118,6 +118,13 @@ import Synchronization
         state.resetCode = nil
       }
       return (state.orders, state.taken, state.wantsContinue, state.resetCode)
+    }
+    if unsafe stream == nil, let open = unsafe open, shared.withLock({ $0.closed == nil && !$0.isDone }) {
+      if let made = unsafe open(self) {
+        unsafe attach(made)
+      } else {
+        closed(TransportError(.closed, "the connection takes no more streams"))
+      }
     }
     guard let stream = unsafe stream else {
       for case .body(let bytes) in orders { unsafe OutgoingBytes.release(bytes.context) }
@@ -244,11 +251,27 @@ import Synchronization
   /// Whether our side's end was sent.
   var hasSentEnd: Bool { shared.withLock { $0.hasEnd } }
 
-  /// Marks the head as sent: a client's request has it from the begin.
-  func beginsWithHead(ends: Bool) {
-    shared.withLock {
-      $0.hasHead = true
-      $0.hasEnd = ends
+  /// A client's request goes out, with its body as far as it is given.
+  func begin(body: [UInt8], ends: Bool) throws {
+    let bytes = body.isEmpty ? nil : outgoing(body)
+    if !body.isEmpty && bytes == nil { throw TransportError(.limit, "sending \(body.count) bytes: out of memory") }
+    shared.withLock { state in
+      state.hasHead = true
+      state.hasEnd = ends
+      state.isPosted = true
+      if let bytes {
+        state.pending += bytes.count
+        state.orders.append(.body(bytes))
+        if ends { state.orders.append(.end([:])) }
+      }
+    }
+    post()
+  }
+
+  private func outgoing(_ body: [UInt8]) -> OutgoingBytes? {
+    OutgoingBytes(body, owner: self) { owner, count in
+      guard let state = owner as? StreamState else { return }
+      state.released(count)
     }
   }
 

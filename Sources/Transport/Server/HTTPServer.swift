@@ -108,7 +108,7 @@ public final class HTTPServer: Sendable {
     let tls = self.tls
     let listener: Listener? = await loop.run {
       var limits = limits.forC
-      var handlers = unsafe ServerCore.handlers
+      var handlers = ServerCore.handlers
       let context = unsafe Unmanaged.passRetained(ServerContext(core: core, loop: loop)).toOpaque()
       let handle = unsafe transport_listen(
         loop.handle, socket, isUnix, tls?.handle, &limits, &handlers, context, core.counters.handle)
@@ -129,7 +129,7 @@ public final class HTTPServer: Sendable {
       defer { state = State() }
       return (state.listeners, state.socketFiles)
     }
-    for file in files { _ = unlink(file) }
+    for file in files { _ = unsafe unlink(file) }
     for listener in listeners {
       await listener.loop.run {
         listener.close()

@@ -44,7 +44,8 @@ final class ServerCore: Sendable {
   static var handlers: transport_connection_handlers {
     unsafe transport_connection_handlers(
       streams: transport_handlers(
-        on_head: onHead, on_body: onBody, on_end: onEnd, on_wake: onWake, on_close: onStreamClose, on_limit: nil),
+        on_head: onHead, on_body: streamGotBody, on_end: streamGotEnd, on_wake: streamWoke, on_close: streamClosed,
+        on_limit: nil),
       on_connected: nil, on_disconnected: onDisconnected)
   }
 }
@@ -156,7 +157,7 @@ private let onHead:
     let core = server.core
     let request = RequestTask()
     core.inFlight.wrappingAdd(1, ordering: .relaxed)
-    let state = StreamState(loop: server.loop) { error in
+    let state = unsafe StreamState(loop: server.loop) { error in
       if error != nil { request.cancel() }
     }
     if head.headers.contains("expect") { state.expectsContinue() }
@@ -166,37 +167,6 @@ private let onHead:
         await core.serve(head, peer, ServerStream(state))
         core.inFlight.wrappingSubtract(1, ordering: .relaxed)
       })
-  }
-
-private let onBody:
-  @convention(c) (
-    UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?, UnsafePointer<UInt8>?, Int
-  ) -> Void = { _, _, user, bytes, length in
-    guard let user = unsafe user else { return }
-    unsafe StreamState.of(user).received(UnsafeBufferPointer(start: bytes, count: length))
-  }
-
-private let onEnd:
-  @convention(c) (
-    UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?, UnsafePointer<transport_field>?, Int
-  ) -> Void = { _, _, user, fields, count in
-    guard let user = unsafe user else { return }
-    unsafe StreamState.of(user).receivedEnd(HTTPHeaders(fields, count: count))
-  }
-
-private let onWake: @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?) -> Void = {
-  _, _, user in
-  guard let user = unsafe user else { return }
-  unsafe StreamState.of(user).wake()
-}
-
-private let onStreamClose:
-  @convention(c) (
-    UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?, transport_close, UInt32
-  ) -> Void = { _, _, user, reason, code in
-    guard let user = unsafe user else { return }
-    let state = unsafe Unmanaged<StreamState>.fromOpaque(user).takeRetainedValue()
-    state.closed(StreamEnd.error(reason, code: code, peer: "the client"))
   }
 
 private let onDisconnected:

@@ -1,0 +1,220 @@
+// A client's connection that speaks HTTP/2 from its first byte: what gRPC channels are made of.
+internal import CTransport
+import Synchronization
+
+/// Where a client connects to: no names, they have been looked up.
+public enum PeerAddress: Sendable, Hashable, CustomStringConvertible {
+  /// A numeric IPv4 or IPv6 address and a port.
+  case tcp(host: String, port: Int)
+  /// A socket in the file system.
+  case unix(path: String)
+
+  public var description: String {
+    switch self {
+    case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    case .unix(let path): "unix:\(path)"
+    }
+  }
+}
+
+/// How a client connects.
+public struct HTTP2ClientOptions: Sendable {
+  /// The loops that it shares with others.
+  public var loops: EventLoopGroup
+  /// How far the server may go; `handshakeTimeoutMs` holds for connecting, too.
+  public var limits = TransportLimits()
+  /// TLS, or nil for a plain socket.
+  public var tls: TLSOptions?
+
+  /// A plain socket with the usual limits.
+  public init(loops: EventLoopGroup) { self.loops = loops }
+}
+
+/// A connection with any number of calls on it.
+public final class HTTP2ClientConnection: Sendable {
+  private let core: ClientCore
+  /// Where it goes.
+  public let address: PeerAddress
+
+  private init(core: ClientCore, address: PeerAddress) {
+    self.core = core
+    self.address = address
+  }
+
+  deinit { core.shutdown() }
+
+  /// Connects, with TLS where `options` say so. `onClosed` is called once when the connection has ended, on the loop's thread.
+  /// Throws `.tls` for files that cannot be read, else `.unreachable`.
+  public static func connect(
+    to address: PeerAddress, options: HTTP2ClientOptions, onClosed: @escaping @Sendable () -> Void = {}
+  ) async throws(TransportError) -> HTTP2ClientConnection {
+    let tls: TLSContext? = if let tls = options.tls { try TLSContext(tls, isClient: true) } else { nil }
+    let loop = options.loops.next
+    let core = ClientCore(loop: loop, onClosed: onClosed)
+    let limits = options.limits
+    let error: String? = await withCheckedContinuation { continuation in
+      core.connecting.withLock { $0 = continuation }
+      loop.run {
+        var limits = limits.forC
+        var handlers = ClientCore.handlers
+        let (host, port) =
+          switch address {
+          case .tcp(let host, let port): (host, port)
+          case .unix(let path): (path, -1)
+          }
+        let context = unsafe Unmanaged.passRetained(core).toOpaque()
+        let began = unsafe transport_connect(
+          loop.handle, host, Int32(clamping: port), tls?.handle, &limits, &handlers, context, nil)
+        if !began {
+          unsafe Unmanaged<ClientCore>.fromOpaque(context).release()
+          core.connected(error: "it is no numeric address")
+        }
+      }
+    }
+    if let error { throw TransportError(.unreachable, "connecting to \(address): \(error)") }
+    return HTTP2ClientConnection(core: core, address: address)
+  }
+
+  /// Whether new calls may be made.
+  public var isUsable: Bool { core.isUsable.load(ordering: .acquiring) }
+
+  /// Makes a call: sends the head, the first bytes of its body, and its end if that is all. A connection that takes no call any more is
+  /// told by the stream.
+  public func call(_ head: HTTPRequestHead, body: [UInt8] = [], ends: Bool) throws(TransportError) -> HTTP2ClientStream
+  {
+    let core = self.core
+    let endsWithHead = ends && body.isEmpty
+    let state = unsafe StreamState(
+      loop: core.loop, open: { _ in unsafe core.open(head, ends: endsWithHead) }, onClose: { _ in })
+    do { try state.begin(body: body, ends: ends) } catch {
+      throw error as? TransportError ?? TransportError(.io, "making a call", cause: error)
+    }
+    return HTTP2ClientStream(state)
+  }
+
+  /// Takes no more calls; those that run go on, then the connection ends.
+  public func close() { core.shutdown() }
+}
+
+/// One call.
+public final class HTTP2ClientStream: Sendable {
+  private let state: StreamState
+
+  init(_ state: StreamState) { self.state = state }
+
+  /// The answer's head. Throws `TransportError` where there will be none.
+  public func responseHead() async throws -> HTTPResponseHead { try await state.answerHead() }
+  /// The next bytes of the answer's body, or nil at its end.
+  public func nextBodyPart() async throws -> [UInt8]? { try await state.nextPart() }
+  /// The fields after the body; complete once `nextBodyPart()` gave nil.
+  public var trailers: HTTPHeaders { state.trailers }
+  /// Sends bytes of the request's body; suspends while too much waits.
+  public func write(_ bytes: consuming [UInt8]) async throws { try await state.send(head: nil, body: bytes, end: nil) }
+  /// Ends the request.
+  public func finish() async throws { try await state.send(head: nil, body: [], end: [:]) }
+  /// Ends the call at once: RST_STREAM CANCEL.
+  public func cancel() { state.reset(code: HTTP2Code.cancel) }
+}
+
+/// What C calls back: it lives as long as the connection.
+@safe final class ClientCore: @unchecked Sendable {
+  let loop: EventLoop
+  let connecting = Mutex<CheckedContinuation<String?, Never>?>(nil)
+  let isUsable = Atomic<Bool>(false)
+  private let onClosed: @Sendable () -> Void
+  /// Touched by the loop's thread alone.
+  private var connection: OpaquePointer?
+
+  init(loop: EventLoop, onClosed: @escaping @Sendable () -> Void) {
+    self.loop = loop
+    self.onClosed = onClosed
+  }
+
+  func connected(error: String?) {
+    let continuation = connecting.withLock { continuation in
+      defer { continuation = nil }
+      return continuation
+    }
+    continuation?.resume(returning: error)
+  }
+
+  func attach(_ connection: OpaquePointer) {
+    unsafe self.connection = connection
+    isUsable.store(true, ordering: .releasing)
+  }
+
+  func disconnected() {
+    unsafe connection = nil
+    isUsable.store(false, ordering: .releasing)
+    onClosed()
+  }
+
+  func shutdown() {
+    isUsable.store(false, ordering: .releasing)
+    loop.run {
+      if let connection = unsafe self.connection { unsafe transport_connection_shutdown(connection) }
+    }
+  }
+
+  /// A new stream with its head, on the loop's thread.
+  func open(_ head: HTTPRequestHead, ends: Bool) -> OpaquePointer? {
+    guard let connection = unsafe connection, let session = unsafe transport_connection_session(connection) else {
+      return nil
+    }
+    var pseudo = HTTPHeaders()
+    pseudo.add(":method", head.method)
+    pseudo.add(":scheme", head.scheme)
+    pseudo.add(":authority", head.authority)
+    pseudo.add(":path", head.target)
+    let stream = unsafe pseudo.withFields { names, _ in
+      unsafe head.headers.withFields { fields, count -> OpaquePointer? in
+        guard let names = unsafe names else { return nil }
+        var forC = unsafe transport_head(
+          version: 20, status: 0, method: names[0].value, scheme: names[1].value, authority: names[2].value,
+          target: names[3].value, fields: fields, field_count: count)
+        return unsafe transport_session_request(session, &forC, ends, nil)
+      }
+    }
+    if unsafe stream == nil { isUsable.store(false, ordering: .releasing) }
+    return unsafe stream
+  }
+
+  /// What C calls.
+  static var handlers: transport_connection_handlers {
+    unsafe transport_connection_handlers(
+      streams: transport_handlers(
+        on_head: gotAnswer, on_body: streamGotBody, on_end: streamGotEnd, on_wake: streamWoke, on_close: streamClosed,
+        on_limit: nil),
+      on_connected: clientConnected, on_disconnected: clientDisconnected)
+  }
+}
+
+private let gotAnswer:
+  @convention(c) (
+    UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?, UnsafePointer<transport_head>?
+  ) -> Void = { _, _, user, raw in
+    guard let user = unsafe user, let head = unsafe raw?.pointee else { return }
+    unsafe StreamState.of(user).receivedAnswer(
+      HTTPResponseHead(status: Int(head.status), headers: HTTPHeaders(head.fields, count: head.field_count)))
+  }
+
+private let clientConnected: @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?, UnsafePointer<CChar>?) -> Void =
+  {
+    context, connection, error in
+    guard let context = unsafe context else { return }
+    if let error = unsafe error {
+      let core = unsafe Unmanaged<ClientCore>.fromOpaque(context).takeRetainedValue()
+      core.connected(error: unsafe String(cString: error))
+      return
+    }
+    let core = unsafe Unmanaged<ClientCore>.fromOpaque(context).takeUnretainedValue()
+    if let connection = unsafe connection { unsafe core.attach(connection) }
+    core.connected(error: nil)
+  }
+
+private let clientDisconnected:
+  @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?) -> Void = { context, _, _ in
+    guard let context = unsafe context else { return }
+    let core = unsafe Unmanaged<ClientCore>.fromOpaque(context).takeRetainedValue()
+    core.disconnected()
+  }

@@ -1,0 +1,33 @@
+// What C calls for a stream, server's or client's side, on the loop's thread. Its user is a StreamState.
+internal import CTransport
+
+let streamGotBody:
+  @convention(c) (
+    UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?, UnsafePointer<UInt8>?, Int
+  ) -> Void = { _, _, user, bytes, length in
+    guard let user = unsafe user else { return }
+    unsafe StreamState.of(user).received(UnsafeBufferPointer(start: bytes, count: length))
+  }
+
+let streamGotEnd:
+  @convention(c) (
+    UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?, UnsafePointer<transport_field>?, Int
+  ) -> Void = { _, _, user, fields, count in
+    guard let user = unsafe user else { return }
+    unsafe StreamState.of(user).receivedEnd(HTTPHeaders(fields, count: count))
+  }
+
+let streamWoke: @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?) -> Void = {
+  _, _, user in
+  guard let user = unsafe user else { return }
+  unsafe StreamState.of(user).wake()
+}
+
+let streamClosed:
+  @convention(c) (
+    UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?, transport_close, UInt32
+  ) -> Void = { _, _, user, reason, code in
+    guard let user = unsafe user else { return }
+    let state = unsafe Unmanaged<StreamState>.fromOpaque(user).takeRetainedValue()
+    state.closed(StreamEnd.error(reason, code: code))
+  }
