@@ -1,0 +1,230 @@
+// gRPC on requests of HTTP/2: which method is meant, what the client allows, how a call ends.
+//
+// Texts are those of grpc-go, which clients of Thanos know.
+
+/// How a server takes calls.
+public struct GRPCServerOptions: Sendable {
+  /// The longest message that is read, compressed or not. Thanos sets the most that gRPC allows.
+  public var maxReceiveMessageBytes = Int(Int32.max)
+  /// The longest message that is sent.
+  public var maxSendMessageBytes = Int(Int32.max)
+  /// Stand around all handlers, the first outermost.
+  public var interceptors: [any GRPCServerInterceptor] = []
+  /// Is told of all calls of known methods.
+  public var observer: (any GRPCServerObserver)?
+
+  /// The defaults.
+  public init() {}
+}
+
+/// Serves gRPC services, together with `grpc.health.v1.Health` and server reflection.
+public final class GRPCServer: HTTPHandler {
+  private struct Target: Sendable {
+    var service: any GRPCService
+    var method: GRPCMethod
+  }
+
+  /// What the health service tells.
+  public let health: GRPCHealth
+  private let options: GRPCServerOptions
+  private let methods: [String: Target]
+  private let serviceNames: Set<String>
+
+  /// A server of these services. Health and reflection are added.
+  public init(services: [any GRPCService], options: GRPCServerOptions = GRPCServerOptions(), health: GRPCHealth) {
+    var options = options
+    // The prefix holds 32 bits.
+    options.maxReceiveMessageBytes = min(max(options.maxReceiveMessageBytes, 0), Int(UInt32.max))
+    options.maxSendMessageBytes = min(max(options.maxSendMessageBytes, 0), Int(UInt32.max))
+    self.options = options
+    self.health = health
+    let served: [any GRPCService] = services + [HealthService(health: health)]
+    let reflected = ReflectionIndex(services: served)
+    let all: [any GRPCService] =
+      served + [
+        ReflectionService(name: ReflectionService.nameV1, index: reflected),
+        ReflectionService(name: ReflectionService.nameV1Alpha, index: reflected),
+      ]
+    var methods: [String: Target] = [:]
+    for service in all {
+      for method in service.methods {
+        methods["/\(service.name)/\(method.name)"] = Target(service: service, method: method)
+      }
+    }
+    self.methods = methods
+    serviceNames = Set(all.map(\.name))
+  }
+
+  /// Whether a request is one of gRPC, by its content type: for handlers that serve both.
+  public static func isGRPC(_ head: HTTPRequestHead) -> Bool {
+    contentSubtype(of: head.headers["content-type"] ?? "") != nil
+  }
+
+  public func handle(_ request: HTTPServerRequest, _ response: HTTPServerResponse) async throws {
+    let head = request.head
+    let contentType = head.headers["content-type"] ?? ""
+    guard let subtype = Self.contentSubtype(of: contentType) else {
+      return try await Self.refuse(
+        response, httpStatus: 415,
+        GRPCStatus(.invalidArgument, "invalid gRPC request content-type \(quoted(contentType))"))
+    }
+    let answerType = subtype.isEmpty ? "application/grpc" : "application/grpc+\(subtype)"
+    guard head.version == .http2 else {
+      return try await Self.refuse(
+        response, contentType: answerType, httpStatus: 505, GRPCStatus(.internal, "gRPC requires HTTP/2"))
+    }
+    guard head.method == "POST" else {
+      return try await Self.refuse(
+        response, contentType: answerType, httpStatus: 405,
+        GRPCStatus(
+          .internal, "Received a HEADERS frame with :method \(quoted(head.method)) which should be POST"))
+    }
+    var timeout: Duration?
+    if let text = head.headers["grpc-timeout"] {
+      timeout = GRPCTimeout.parse(text)
+      guard timeout != nil else {
+        return try await Self.refuse(
+          response, contentType: answerType, httpStatus: 400,
+          GRPCStatus(.internal, "malformed grpc-timeout: transport: timeout is not valid: \(quoted(text))"))
+      }
+    }
+    let metadata: HTTPHeaders
+    do {
+      metadata = try GRPCMetadata.metadata(of: head.headers)
+    } catch {
+      return try await Self.refuse(response, contentType: answerType, httpStatus: 400, error)
+    }
+
+    guard let target = methods[head.path] else {
+      return try await Self.refuse(response, contentType: answerType, unimplemented(head.path))
+    }
+    let encodingName = head.headers["grpc-encoding"] ?? "identity"
+    guard let encoding = GRPCCompression(rawValue: encodingName) else {
+      return try await Self.refuse(
+        response, contentType: answerType,
+        GRPCStatus(.unimplemented, "grpc: Decompressor is not installed for grpc-encoding \(quoted(encodingName))"))
+    }
+    let call = GRPCServerCall(
+      service: target.service.name, method: target.method, metadata: metadata,
+      deadline: timeout.map { ContinuousClock.now.advanced(by: $0) }, encoding: encoding,
+      accepted: GRPCCompression.named(in: head.headers.values(for: "grpc-accept-encoding").joined(separator: ",")),
+      contentType: answerType, request: request, response: response, options: options)
+    await carryOut(call, target.service)
+  }
+
+  // MARK: Carrying out
+
+  private func carryOut(_ call: GRPCServerCall, _ service: any GRPCService) async {
+    let start = ContinuousClock.now
+    options.observer?.callStarted(service: call.service, method: call.method)
+    let status =
+      if let deadline = call.deadline {
+        await outcome(of: call, service, until: deadline)
+      } else {
+        await outcome(of: call, service)
+      }
+    // A client that left cannot be told how its call ended.
+    do { try await call.end(status) } catch {}
+    let counts = call.messageCounts
+    options.observer?.callEnded(
+      service: call.service, method: call.method, code: status.code, duration: .now - start,
+      messagesReceived: counts.received, messagesSent: counts.sent)
+  }
+
+  private func outcome(of call: GRPCServerCall, _ service: any GRPCService) async -> GRPCStatus {
+    do {
+      try await run(call, service, options.interceptors[...])
+      return .ok
+    } catch {
+      // Whatever a handler makes of its cancellation, the client's leaving is what ended the call.
+      return Task.isCancelled ? GRPCStatus(.cancelled, "context canceled") : GRPCStatus(of: error)
+    }
+  }
+
+  /// The outcome of the handler, or of the deadline where that comes first. Then the client is told at once, and the handler,
+  /// which is cancelled, may take its time.
+  private func outcome(
+    of call: GRPCServerCall, _ service: any GRPCService, until deadline: ContinuousClock.Instant
+  ) async -> GRPCStatus {
+    await withTaskGroup(of: GRPCStatus?.self) { group in
+      group.addTask { await self.outcome(of: call, service) }
+      group.addTask {
+        do { try await Task.sleep(until: deadline, clock: .continuous) } catch { return nil }
+        return GRPCStatus(.deadlineExceeded, "context deadline exceeded")
+      }
+      for await status in group {
+        // The sleeper was cancelled with the call: what the handler says counts.
+        guard let status else { continue }
+        if status.code == .deadlineExceeded { do { try await call.end(status) } catch {} }
+        group.cancelAll()
+        return status
+      }
+      return GRPCStatus(.internal, "a call without an outcome")
+    }
+  }
+
+  private func run(
+    _ call: GRPCServerCall, _ service: any GRPCService, _ interceptors: ArraySlice<any GRPCServerInterceptor>
+  ) async throws {
+    guard let first = interceptors.first else {
+      return try await service.handle(method: call.method.name, call: call)
+    }
+    try await first.intercept(call) { try await self.run(call, service, interceptors.dropFirst()) }
+  }
+
+  // MARK: Refusing
+
+  private func unimplemented(_ path: String) -> GRPCStatus {
+    let name = path.hasPrefix("/") ? path.dropFirst() : path[...]
+    guard let slash = name.lastIndex(of: "/") else {
+      return GRPCStatus(.unimplemented, "malformed method name: \(quoted(path))")
+    }
+    let (service, method) = (String(name[..<slash]), name[name.index(after: slash)...])
+    return GRPCStatus(
+      .unimplemented,
+      serviceNames.contains(service)
+        ? "unknown method \(method) for service \(service)" : "unknown service \(service)")
+  }
+
+  private static func refuse(
+    _ response: HTTPServerResponse, contentType: String = "application/grpc", httpStatus: Int = 200,
+    _ status: GRPCStatus
+  ) async throws {
+    var headers: HTTPHeaders = ["content-type": contentType]
+    status.write(to: &headers)
+    try await response.respond(status: httpStatus, headers: headers)
+  }
+
+  /// What follows `application/grpc` and its `+` or `;`; nil where the type is another one.
+  private static func contentSubtype(of contentType: String) -> String? {
+    let base = "application/grpc"
+    let lowered = contentType.lowercased()
+    guard lowered.hasPrefix(base) else { return nil }
+    let rest = lowered.dropFirst(base.count)
+    guard let separator = rest.first else { return "" }
+    guard separator == "+" || separator == ";" else { return nil }
+    return String(rest.dropFirst())
+  }
+}
+
+/// Text in quotes as Go's `%q` prints it.
+func quoted(_ text: String) -> String {
+  var result = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"": result += "\\\""
+    case "\\": result += "\\\\"
+    case "\n": result += "\\n"
+    case "\r": result += "\\r"
+    case "\t": result += "\\t"
+    default:
+      if scalar.value < 0x20 || scalar.value == 0x7F {
+        let digits = String(scalar.value, radix: 16)
+        result += "\\x" + (digits.count < 2 ? "0" : "") + digits
+      } else {
+        result.unicodeScalars.append(scalar)
+      }
+    }
+  }
+  return result + "\""
+}
