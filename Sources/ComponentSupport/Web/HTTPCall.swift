@@ -1,0 +1,56 @@
+// A request as a route sees it.
+public import Observability
+internal import TSModel
+public import Transport
+
+/// A request that matched a route.
+public struct HTTPCall: Sendable {
+  /// The request itself.
+  public let request: HTTPServerRequest
+  /// The parts of the path that the route leaves open, by their names, decoded; `*` is what a prefix leaves.
+  public let pathParameters: [String: String]
+  /// The request's id: its field `x-request-id`, else a new ULID.
+  public let requestID: String
+  /// The span of the request.
+  public internal(set) var span: Span?
+
+  init(_ request: HTTPServerRequest, pathParameters: [String: String]) {
+    self.request = request
+    self.pathParameters = pathParameters
+    let given = request.head.headers["x-request-id"] ?? ""
+    requestID = given.isEmpty ? ULID.generate().description : String(given.prefix(Self.requestIDLengthMax))
+  }
+
+  /// Longer ids are cut.
+  static let requestIDLengthMax = 128
+
+  /// `GET`, `POST` …
+  public var method: String { request.head.method }
+
+  /// The fields of the request.
+  public var headers: HTTPHeaders { request.head.headers }
+
+  /// The parameters of the URL. Throws `HTTPProblem` 400 where they are malformed.
+  public func query() throws -> FormParameters {
+    do { return try FormParameters(request.head.query ?? "") } catch {
+      throw HTTPProblem(status: 400, error.description)
+    }
+  }
+
+  /// The parameters of a form's body, then those of the URL, as Go's `ParseForm` has them. The body may have 10 MiB, as there.
+  public func form() async throws -> FormParameters {
+    let query = try query()
+    guard ["POST", "PUT", "PATCH"].contains(method),
+      let type = headers["content-type"]?.split(separator: ";").first,
+      type.lowercased().allSatisfy({ $0 != " " }), type.lowercased() == "application/x-www-form-urlencoded"
+    else { return query }
+    let body = try await request.collectBody(limitBytes: 10 << 20)
+    do {
+      var parameters = try FormParameters(String(decoding: body, as: UTF8.self))
+      parameters.append(query)
+      return parameters
+    } catch {
+      throw HTTPProblem(status: 400, error.description)
+    }
+  }
+}

@@ -1,0 +1,238 @@
+// Which code answers which path.
+//
+// A path is one of `/exact/path`, `/with/:name/inside` (one segment, not empty) and `/prefix/*` (everything below). An exact path
+// goes before one with names, and that before a prefix; of several prefixes the longest counts.
+internal import Observability
+public import Transport
+
+/// Answers requests by their method and path.
+public struct HTTPRouter: HTTPHandler {
+  /// The code of a route.
+  public typealias Answer = @Sendable (HTTPCall) async throws -> HTTPReply
+
+  struct Route: Sendable {
+    /// Empty for any method.
+    var method: String
+    var path: String
+    /// The value of the label `handler`; nil for a route that is neither counted, nor logged, nor traced.
+    var name: String?
+    var answer: Answer
+  }
+
+  private var exact: [String: [Route]] = [:]
+  private var patterns: [(segments: [String], routes: [Route])] = []
+  private var prefixes: [(prefix: String, routes: [Route])] = []
+  /// Counts, logs and traces what named routes answer.
+  public var instrumentation: HTTPInstrumentation?
+  /// What is answered where no route matches.
+  public var fallback: Answer = { _ in .notFound }
+
+  /// No routes.
+  public init(instrumentation: HTTPInstrumentation? = nil) { self.instrumentation = instrumentation }
+
+  /// Answers GET, and HEAD without the body. `name` is the label `handler` in metrics.
+  public mutating func get(_ path: String, name: String? = nil, _ answer: @escaping Answer) {
+    add(Route(method: "GET", path: path, name: name, answer: answer))
+  }
+
+  /// Answers POST.
+  public mutating func post(_ path: String, name: String? = nil, _ answer: @escaping Answer) {
+    add(Route(method: "POST", path: path, name: name, answer: answer))
+  }
+
+  /// Answers any method.
+  public mutating func any(_ path: String, name: String? = nil, _ answer: @escaping Answer) {
+    add(Route(method: "", path: path, name: name, answer: answer))
+  }
+
+  /// Answers one method.
+  public mutating func on(_ method: String, _ path: String, name: String? = nil, _ answer: @escaping Answer) {
+    add(Route(method: method, path: path, name: name, answer: answer))
+  }
+
+  private mutating func add(_ route: Route) {
+    let path = route.path
+    precondition(path.hasPrefix("/"), "the path of a route begins with a slash: \(path)")
+    func append(_ routes: inout [Route]) {
+      precondition(!routes.contains { $0.method == route.method }, "two routes for \(route.method) \(path)")
+      routes.append(route)
+    }
+    if path.hasSuffix("/*") {
+      let prefix = String(path.dropLast())
+      if let index = prefixes.firstIndex(where: { $0.prefix == prefix }) {
+        append(&prefixes[index].routes)
+      } else {
+        prefixes.append((prefix, [route]))
+        prefixes.sort { $0.prefix.utf8.count > $1.prefix.utf8.count }
+      }
+    } else if path.contains("/:") {
+      let segments = Self.segments(of: path)
+      if let index = patterns.firstIndex(where: { $0.segments == segments }) {
+        append(&patterns[index].routes)
+      } else {
+        patterns.append((segments, [route]))
+      }
+    } else {
+      append(&exact[path, default: []])
+    }
+  }
+
+  // MARK: Matching
+
+  enum Match {
+    case route(Route, [String: String])
+    case otherMethods([String])
+    case none
+    case malformed(String)
+  }
+
+  func match(method: String, path: String) -> Match {
+    let segments: [String]
+    do {
+      segments = try Self.segments(of: path).map { segment throws(FormParameters.Malformed) in
+        try FormParameters.decoded(Array(segment.utf8)[...], plusIsBlank: false)
+      }
+    } catch {
+      return .malformed(error.description)
+    }
+    let decoded = segments.joined(separator: "/")
+    // The first place that knows the path decides, unless a later one names the method: `OPTIONS /api/v1/*` goes beside
+    // `GET /api/v1/blocks`.
+    var other: [String]?
+    if let routes = exact[decoded] {
+      if let route = choose(routes, method) { return .route(route, [:]) }
+      other = routes.map(\.method)
+    }
+    for (pattern, routes) in patterns where pattern.count == segments.count {
+      guard let parameters = Self.parameters(pattern, segments) else { continue }
+      if let route = choose(routes, method, namedOnly: other != nil) { return .route(route, parameters) }
+      other = other ?? routes.map(\.method)
+    }
+    for (prefix, routes) in prefixes where decoded.hasPrefix(prefix) {
+      if let route = choose(routes, method, namedOnly: other != nil) {
+        return .route(route, ["*": String(decoded.dropFirst(prefix.count))])
+      }
+      other = other ?? routes.map(\.method)
+    }
+    return other.map { .otherMethods(Set($0 + ["OPTIONS"]).sorted()) } ?? .none
+  }
+
+  private static func parameters(_ pattern: [String], _ segments: [String]) -> [String: String]? {
+    var parameters: [String: String] = [:]
+    for (part, segment) in zip(pattern, segments) {
+      if part.hasPrefix(":") {
+        if segment.isEmpty { return nil }
+        parameters[String(part.dropFirst())] = segment
+      } else if part != segment {
+        return nil
+      }
+    }
+    return parameters
+  }
+
+  private func choose(_ routes: [Route], _ method: String, namedOnly: Bool = false) -> Route? {
+    if let route = routes.first(where: { $0.method == method }) { return route }
+    if namedOnly { return nil }
+    if method == "HEAD", let route = routes.first(where: { $0.method == "GET" }) { return route }
+    return routes.first { $0.method.isEmpty }
+  }
+
+  private static func segments(of path: String) -> [String] {
+    path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+  }
+
+  // MARK: Answering
+
+  public func handle(_ request: HTTPServerRequest, _ response: HTTPServerResponse) async throws {
+    let isHead = request.head.method == "HEAD"
+    switch match(method: request.head.method, path: request.head.path) {
+    case .route(let route, let parameters):
+      let call = HTTPCall(request, pathParameters: parameters)
+      if let name = route.name, let instrumentation {
+        try await instrumentation.handle(call, name, response, isHead: isHead, route.answer)
+      } else {
+        _ = try await ReplySender(response, isHead: isHead).send(await Self.reply(call, route.answer, nil))
+      }
+    case .otherMethods(let allowed):
+      if request.head.method == "OPTIONS" {
+        let reply = HTTPReply(headers: ["allow": allowed.joined(separator: ", ")])
+        _ = try await ReplySender(response, isHead: false).send(reply)
+      } else {
+        _ = try await ReplySender(response, isHead: isHead).send(.methodNotAllowed(allowed))
+      }
+    case .malformed(let reason):
+      _ = try await ReplySender(response, isHead: isHead).send(.error(reason, status: 400))
+    case .none:
+      let call = HTTPCall(request, pathParameters: [:])
+      _ = try await ReplySender(response, isHead: isHead).send(await Self.reply(call, fallback, nil))
+    }
+  }
+
+  /// What the route answers, errors included.
+  static func reply(_ call: HTTPCall, _ answer: Answer, _ logger: Logger?) async throws -> HTTPReply {
+    do {
+      return try await answer(call)
+    } catch let problem as HTTPProblem {
+      return .error(problem.message, status: problem.status)
+    } catch let error as TransportError where error.code == .limit {
+      return .error(error.description, status: 413)
+    } catch let error as TransportError where error.code == .closed || error.code == .cancelled {
+      throw error
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      logger?.error(
+        "request failed", ("method", .string(call.method)), ("path", .string(call.request.head.path)), error: error)
+      return .error("internal error: \(error)", status: 500)
+    }
+  }
+}
+
+/// Sends answers, and knows what was sent.
+struct ReplySender {
+  let response: HTTPServerResponse
+  let isHead: Bool
+
+  init(_ response: HTTPServerResponse, isHead: Bool) {
+    self.response = response
+    self.isHead = isHead
+  }
+
+  /// Sends `reply`; returns the number of body bytes.
+  func send(_ reply: HTTPReply) async throws -> Int {
+    switch reply.body {
+    case .bytes(let bytes):
+      let count = bytes.count
+      if isHead {
+        var headers = reply.headers
+        headers.set("content-length", "\(count)")
+        try await response.respond(status: reply.status, headers: headers)
+        return 0
+      }
+      try await response.respond(status: reply.status, headers: reply.headers, body: bytes)
+      return count
+    case .stream(let write):
+      if isHead {
+        try await response.respond(status: reply.status, headers: reply.headers)
+        return 0
+      }
+      let response = response
+      let counter = ByteCounter()
+      try await response.start(status: reply.status, headers: reply.headers)
+      do {
+        try await write(
+          HTTPReplyWriter { bytes in
+            if bytes.isEmpty { return }
+            counter.add(bytes.count)
+            try await response.write(bytes)
+          })
+      } catch {
+        // The client must not take what it got for all of it.
+        response.reset(http2Code: 2)
+        throw error
+      }
+      try await response.finish()
+      return counter.count
+    }
+  }
+}
