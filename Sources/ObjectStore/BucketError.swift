@@ -18,6 +18,8 @@ public struct BucketError: Error, Sendable, CustomStringConvertible {
     case io
     /// The disk is full.
     case noSpace
+    /// The object is larger than the caller allows.
+    case size
     /// The work was cancelled by its caller.
     case cancelled
   }
