@@ -40,13 +40,6 @@ public struct RequestLog: Sendable {
   }
 
   private func isLogged(_ level: LogLevel) -> Bool {
-    let least: LogLevel
-    switch config.http.level {
-    case .debug: least = .debug
-    case .info: least = .info
-    case .warning: least = .warn
-    case .error: least = .error
-    }
-    return level >= least && logger.isEnabled(level)
+    level >= config.http.level.logLevel && logger.isEnabled(level)
   }
 }

@@ -61,6 +61,13 @@ public struct ProtobufWriter: Sendable {
     fixed64(value.bitPattern)
   }
 
+  /// A `fixed64` field.
+  public mutating func fixed64(field: Int, _ value: UInt64, always: Bool = false) {
+    guard value != 0 || always else { return }
+    tag(field, .fixed64)
+    fixed64(value)
+  }
+
   // MARK: Bytes, text, messages
 
   /// A `string` field.
