@@ -7,7 +7,8 @@ public enum Peers {
   private static let found = Mutex<[String: String?]>([:])
 
   /// The path of a program, brought by `Scripts/peers` where the cache lacks it; nil where it cannot be had.
-  /// Names as that script knows them: `prometheus`, `promtool`, `node-exporter`, `victoria-metrics`, `vmctl`.
+  /// Names as that script knows them: `prometheus`, `promtool`, `node-exporter`, `victoria-metrics`, `vmctl`, `python`
+  /// (an interpreter with grpcio and its tools).
   public static func path(_ name: String) -> String? {
     found.withLock { found in
       if let known = found[name] { return known }
