@@ -161,6 +161,15 @@ static void on_heading(transport_session *session, const nghttp2_frame *frame) {
   }
 }
 
+// Requests that wait for their turn will never have it.
+static void on_goaway(transport_session *session, int32_t last) {
+  for (transport_stream *stream = session->streams, *next; stream != NULL; stream = next) {
+    next = stream->next;
+    if (stream->id <= last || nghttp2_session_find_stream(session->http2, stream->id) != NULL) continue;
+    stream_close(stream, TRANSPORT_CLOSE_REFUSED, NGHTTP2_REFUSED_STREAM);
+  }
+}
+
 static int on_frame(nghttp2_session *http2, const nghttp2_frame *frame, void *user) {
   transport_session *const session = user;
   transport_limits const *const limits = &session->limits;
@@ -188,8 +197,10 @@ static int on_frame(nghttp2_session *http2, const nghttp2_frame *frame, void *us
         return 0;
       }
       break;
-    case NGHTTP2_WINDOW_UPDATE:
-    case NGHTTP2_GOAWAY: return 0;
+    case NGHTTP2_WINDOW_UPDATE: return 0;
+    case NGHTTP2_GOAWAY:
+      if (session->is_client) on_goaway(session, frame->goaway.last_stream_id);
+      return 0;
     default: break;
   }
   if (!bucket_take(&session->controls, limits->control_burst, limits->control_rate, session->now_ms)) {

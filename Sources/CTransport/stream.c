@@ -95,7 +95,6 @@ size_t transport_stream_queued(const transport_stream *stream) { return stream->
 int transport_stream_respond(transport_stream *stream, int status, const transport_field *fields, size_t count,
                              int64_t length, bool ends) {
   if (stream->session->is_client || stream->has_head || status < 200 || status > 999) return -1;
-  stream->awaits_continue = false;
   int const result = stream->session->protocol == TRANSPORT_PROTOCOL_HTTP2
                          ? http2_respond(stream, status, fields, count, length, ends)
                          : http1_respond(stream, status, fields, count, length, ends);

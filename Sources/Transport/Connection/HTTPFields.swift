@@ -13,8 +13,8 @@ extension HTTPHeaders {
 
   /// Shows the fields to C for the time of a call.
   func withFields<Result>(_ body: (UnsafePointer<transport_field>?, Int) -> Result) -> Result {
-    guard !isEmpty else { return unsafe body(nil, 0) }
-    return withUnsafeTemporaryAllocation(of: transport_field.self, capacity: count) { fields in
+    guard !isEmpty else { return body(nil, 0) }
+    return unsafe withUnsafeTemporaryAllocation(of: transport_field.self, capacity: count) { fields in
       unsafe withText { text in
         for (index, field) in parts.enumerated() {
           unsafe fields.initializeElement(

@@ -17,11 +17,11 @@ import Glibc
   /// A copy of `bytes`. `owner` is kept until the bytes are released; then `released` is called with it and their count.
   /// Nil: out of memory.
   init?(_ bytes: [UInt8], owner: AnyObject, released: @escaping (AnyObject, Int) -> Void) {
-    guard let memory = malloc(MemoryLayout<Header>.size + bytes.count) else { return nil }
+    guard let memory = unsafe malloc(MemoryLayout<Header>.size + bytes.count) else { return nil }
     unsafe memory.initializeMemory(
       as: Header.self, to: Header(owner: Unmanaged.passRetained(owner), count: bytes.count, released: released))
     unsafe bytes.withUnsafeBytes { source in
-      guard let start = unsafe source.baseAddress else { return }
+      guard let start = source.baseAddress else { return }
       unsafe (memory + MemoryLayout<Header>.size).copyMemory(from: start, byteCount: source.count)
     }
     unsafe self.memory = unsafe memory

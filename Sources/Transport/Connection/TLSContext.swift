@@ -81,7 +81,7 @@ public struct TLSOptions: Sendable {
       throw TransportError(.tls, "setting up TLS: a server needs a certificate file and a key file")
     }
     var error = [CChar](repeating: 0, count: 512)
-    let made = Self.make(options, isClient: isClient, error: &error)
+    let made = unsafe Self.make(options, isClient: isClient, error: &error)
     guard let made = unsafe made else {
       let text = String(decoding: error.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
       throw TransportError(.tls, "setting up TLS: \(text)")
@@ -120,6 +120,6 @@ public struct TLSOptions: Sendable {
 
 /// Shows a text, if there is one, as C wants it.
 private func withOptionalCString<Result>(_ text: String?, _ body: (UnsafePointer<CChar>?) -> Result) -> Result {
-  guard let text else { return unsafe body(nil) }
+  guard let text else { return body(nil) }
   return unsafe text.withCString { unsafe body($0) }
 }

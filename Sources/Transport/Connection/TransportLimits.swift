@@ -46,27 +46,27 @@ public struct TransportLimits: Sendable, Equatable {
 
   /// What holds where nobody says otherwise.
   public init() {
-    let limits = unsafe transport_limits_default()
-    headerBytes = unsafe limits.header_bytes
-    headerFields = unsafe Int(limits.header_fields)
-    headTimeoutMs = unsafe Int(limits.head_timeout_ms)
-    handshakeTimeoutMs = unsafe Int(limits.handshake_timeout_ms)
-    idleTimeoutMs = unsafe Int(limits.idle_timeout_ms)
-    bodyTimeoutMs = unsafe Int(limits.body_timeout_ms)
-    writeTimeoutMs = unsafe Int(limits.write_timeout_ms)
-    keepaliveMs = unsafe Int(limits.keepalive_ms)
-    keepaliveTimeoutMs = unsafe Int(limits.keepalive_timeout_ms)
-    connectionAgeMs = unsafe Int(limits.connection_age_ms)
-    connectionGraceMs = unsafe Int(limits.connection_grace_ms)
-    connections = unsafe Int(limits.connections)
-    streams = unsafe Int(limits.streams)
-    streamWindow = unsafe Int(limits.stream_window)
-    connectionWindow = unsafe Int(limits.connection_window)
-    receivedBytes = unsafe limits.received_bytes
-    resetBurst = unsafe Int(limits.reset_burst)
-    resetRate = unsafe Int(limits.reset_rate)
-    controlBurst = unsafe Int(limits.control_burst)
-    controlRate = unsafe Int(limits.control_rate)
+    let limits = transport_limits_default()
+    headerBytes = limits.header_bytes
+    headerFields = Int(limits.header_fields)
+    headTimeoutMs = Int(limits.head_timeout_ms)
+    handshakeTimeoutMs = Int(limits.handshake_timeout_ms)
+    idleTimeoutMs = Int(limits.idle_timeout_ms)
+    bodyTimeoutMs = Int(limits.body_timeout_ms)
+    writeTimeoutMs = Int(limits.write_timeout_ms)
+    keepaliveMs = Int(limits.keepalive_ms)
+    keepaliveTimeoutMs = Int(limits.keepalive_timeout_ms)
+    connectionAgeMs = Int(limits.connection_age_ms)
+    connectionGraceMs = Int(limits.connection_grace_ms)
+    connections = Int(limits.connections)
+    streams = Int(limits.streams)
+    streamWindow = Int(limits.stream_window)
+    connectionWindow = Int(limits.connection_window)
+    receivedBytes = limits.received_bytes
+    resetBurst = Int(limits.reset_burst)
+    resetRate = Int(limits.reset_rate)
+    controlBurst = Int(limits.control_burst)
+    controlRate = Int(limits.control_rate)
   }
 
   /// The same for C; what is outside its range is brought to the nearest end.

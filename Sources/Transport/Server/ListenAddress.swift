@@ -40,8 +40,8 @@ public enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
 
   /// The numeric form of a host.
   private static func numeric(_ host: String) -> String? {
-    var hints = addrinfo()
-    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    var hints = unsafe addrinfo()
+    unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     var found: UnsafeMutablePointer<addrinfo>?
     guard unsafe getaddrinfo(host, nil, &hints, &found) == 0, let first = unsafe found else { return nil }
     defer { unsafe freeaddrinfo(first) }
