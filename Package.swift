@@ -117,7 +117,7 @@ let package = Package(
     tests("Observability", ["Observability"]),
     tests("CTransport", ["CTransport"]),
     tests("Transport", ["Transport", "CTransport", "TSModel", "Observability"]),
-    tests("ObjectStore", ["ObjectStore", "TSModel"]),
+    tests("ObjectStore", ["ObjectStore", "TSModel", "Observability"]),
     tests("BucketBlocks", ["BucketBlocks", "ObjectStore", "Storage", "TSModel", "Observability"]),
     tests("StoreAPI", ["StoreAPI", "TSModel", "CTSDB", "Transport"]),
     tests("StoreServing", ["StoreServing", "StoreAPI", "Storage", "TSModel", "Transport", "Observability"]),

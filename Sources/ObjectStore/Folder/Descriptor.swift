@@ -1,5 +1,7 @@
 // A descriptor of the operating system that is closed exactly once, and the calls on it that this library makes.
 // Interrupted calls are made again; short reads and writes go on where they stopped.
+internal import TSModel
+
 #if canImport(Glibc)
   internal import Glibc
 #else
@@ -135,6 +137,17 @@ enum LocalFile {
       throw BucketError(.io, "open \(path): not a regular file")
     }
     return file
+  }
+}
+
+extension LocalFile {
+  /// Length of a regular file, bytes; nil where there is none.
+  static func sizeBytes(of path: String) async -> Int64? {
+    await BlockingThreads.files.run {
+      var status = stat()
+      guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+      return Int64(status.st_size)
+    }
   }
 }
 

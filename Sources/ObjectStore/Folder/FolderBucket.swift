@@ -32,7 +32,7 @@ public final class FolderBucket: Bucket {
   public init(path: String, threads: BlockingThreads = .files) {
     var trimmed = Substring(path)
     while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed = trimmed.dropLast() }
-    self.name = String(trimmed)
+    self.name = "fs: " + trimmed  // what Thanos' metrics call it
     self.paths = FolderPaths(root: String(trimmed))
     self.threads = threads
   }
