@@ -17,9 +17,9 @@ struct WebGuard: HTTPHandler {
   }
 
   func handle(_ request: HTTPServerRequest, _ response: HTTPServerResponse) async throws {
-    if let limiter, !limiter.take(now: .now) { return try await refuse("Too Many Requests", 429, response) }
+    if let limiter, !limiter.take(now: .now) { return try await refuse("Too Many Requests", 429, request, response) }
     if let passwords, !(try await passwords.accepts(request.head.headers["authorization"])) {
-      return try await refuse("Unauthorized", 401, response, [("www-authenticate", "Basic")])
+      return try await refuse("Unauthorized", 401, request, response, [("www-authenticate", "Basic")])
     }
     if headers.isEmpty { return try await next.handle(request, response) }
     let stream = AddingStream(request: request, response: response, headers: headers)
@@ -27,11 +27,12 @@ struct WebGuard: HTTPHandler {
   }
 
   private func refuse(
-    _ message: String, _ status: Int, _ response: HTTPServerResponse, _ more: [(name: String, value: String)] = []
+    _ message: String, _ status: Int, _ request: HTTPServerRequest, _ response: HTTPServerResponse,
+    _ more: [(name: String, value: String)] = []
   ) async throws {
     var reply = HTTPReply.error(message, status: status)
     for (name, value) in headers + more { reply.headers.set(name, value) }
-    _ = try await ReplySender(response, isHead: false).send(reply)
+    _ = try await ReplySender(response, for: request.head).send(reply)
   }
 
   /// Adds fields to the head of an answer, where the answer does not set them itself.

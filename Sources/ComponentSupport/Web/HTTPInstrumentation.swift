@@ -41,7 +41,7 @@ public struct HTTPInstrumentation: Sendable {
   }
 
   func handle(
-    _ call: HTTPCall, _ name: String, _ response: HTTPServerResponse, isHead: Bool, _ answer: HTTPRouter.Answer
+    _ call: HTTPCall, _ name: String, _ sender: ReplySender, _ answer: HTTPRouter.Answer
   ) async throws {
     let method = Self.label(of: call.method)
     let running = inflight.with(name, method)
@@ -71,7 +71,8 @@ public struct HTTPInstrumentation: Sendable {
     try await Tracer.$current.withValue(span) {
       var reply = try await HTTPRouter.reply(current, answer, logger)
       if span.isRecording { reply.headers.set("x-thanos-trace-id", "\(span.context.traceID)") }
-      let sent = try await ReplySender(response, isHead: isHead).send(reply)
+      reply.headers.set("vary", "Accept-Encoding")
+      let sent = try await sender.send(reply)
       status = reply.status
       sentBytes = sent
     }

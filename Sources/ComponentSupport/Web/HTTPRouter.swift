@@ -101,20 +101,26 @@ public struct HTTPRouter: HTTPHandler {
     var other: [String]?
     if let routes = exact[decoded] {
       if let route = choose(routes, method) { return .route(route, [:]) }
-      other = routes.map(\.method)
+      other = Self.otherMethods(routes)
     }
     for (pattern, routes) in patterns where pattern.count == segments.count {
       guard let parameters = Self.parameters(pattern, segments) else { continue }
       if let route = choose(routes, method, namedOnly: other != nil) { return .route(route, parameters) }
-      other = other ?? routes.map(\.method)
+      other = other ?? Self.otherMethods(routes)
     }
     for (prefix, routes) in prefixes where decoded.hasPrefix(prefix) {
       if let route = choose(routes, method, namedOnly: other != nil) {
         return .route(route, ["*": String(decoded.dropFirst(prefix.count))])
       }
-      other = other ?? routes.map(\.method)
+      other = other ?? Self.otherMethods(routes)
     }
     return other.map { .otherMethods(Set($0 + ["OPTIONS"]).sorted()) } ?? .none
+  }
+
+  /// The methods that make a path known. OPTIONS alone does not: it is answered for paths that do not exist, too.
+  private static func otherMethods(_ routes: [Route]) -> [String]? {
+    let methods = routes.map(\.method).filter { $0 != "OPTIONS" }
+    return methods.isEmpty ? nil : methods
   }
 
   private static func parameters(_ pattern: [String], _ segments: [String]) -> [String: String]? {
@@ -144,27 +150,26 @@ public struct HTTPRouter: HTTPHandler {
   // MARK: Answering
 
   public func handle(_ request: HTTPServerRequest, _ response: HTTPServerResponse) async throws {
-    let isHead = request.head.method == "HEAD"
+    let sender = ReplySender(response, for: request.head)
     switch match(method: request.head.method, path: request.head.path) {
     case .route(let route, let parameters):
       let call = HTTPCall(request, pathParameters: parameters)
       if let name = route.name, let instrumentation {
-        try await instrumentation.handle(call, name, response, isHead: isHead, route.answer)
+        try await instrumentation.handle(call, name, sender, route.answer)
       } else {
-        _ = try await ReplySender(response, isHead: isHead).send(await Self.reply(call, route.answer, nil))
+        _ = try await sender.send(await Self.reply(call, route.answer, nil))
       }
     case .otherMethods(let allowed):
       if request.head.method == "OPTIONS" {
-        let reply = HTTPReply(headers: ["allow": allowed.joined(separator: ", ")])
-        _ = try await ReplySender(response, isHead: false).send(reply)
+        _ = try await sender.send(HTTPReply(headers: ["allow": allowed.joined(separator: ", ")]))
       } else {
-        _ = try await ReplySender(response, isHead: isHead).send(.methodNotAllowed(allowed))
+        _ = try await sender.send(.methodNotAllowed(allowed))
       }
     case .malformed(let reason):
-      _ = try await ReplySender(response, isHead: isHead).send(.error(reason, status: 400))
+      _ = try await sender.send(.error(reason, status: 400))
     case .none:
       let call = HTTPCall(request, pathParameters: [:])
-      _ = try await ReplySender(response, isHead: isHead).send(await Self.reply(call, fallback, nil))
+      _ = try await sender.send(await Self.reply(call, fallback, nil))
     }
   }
 
@@ -184,55 +189,6 @@ public struct HTTPRouter: HTTPHandler {
       logger?.error(
         "request failed", ("method", .string(call.method)), ("path", .string(call.request.head.path)), error: error)
       return .error("internal error: \(error)", status: 500)
-    }
-  }
-}
-
-/// Sends answers, and knows what was sent.
-struct ReplySender {
-  let response: HTTPServerResponse
-  let isHead: Bool
-
-  init(_ response: HTTPServerResponse, isHead: Bool) {
-    self.response = response
-    self.isHead = isHead
-  }
-
-  /// Sends `reply`; returns the number of body bytes.
-  func send(_ reply: HTTPReply) async throws -> Int {
-    switch reply.body {
-    case .bytes(let bytes):
-      let count = bytes.count
-      if isHead {
-        var headers = reply.headers
-        headers.set("content-length", "\(count)")
-        try await response.respond(status: reply.status, headers: headers)
-        return 0
-      }
-      try await response.respond(status: reply.status, headers: reply.headers, body: bytes)
-      return count
-    case .stream(let write):
-      if isHead {
-        try await response.respond(status: reply.status, headers: reply.headers)
-        return 0
-      }
-      let response = response
-      let counter = ByteCounter()
-      try await response.start(status: reply.status, headers: reply.headers)
-      do {
-        try await write(
-          HTTPReplyWriter { bytes in
-            if bytes.isEmpty { return }
-            counter.add(bytes.count)
-            try await response.write(bytes)
-          })
-      } catch {
-        // The client must not take what it got for all of it.
-        response.reset(http2Code: 2)
-        throw error
-      }
-      try await response.finish()
-      return counter.count
     }
   }
 }

@@ -1,0 +1,214 @@
+// What is seen of requests.
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import ComponentSupport
+@testable import Observability
+@testable import Transport
+
+final class KeptSpans: SpanExporter {
+  private let spans = Mutex<[FinishedSpan]>([])
+  func export(_ span: FinishedSpan) { spans.withLock { $0.append(span) } }
+  var all: [FinishedSpan] { spans.withLock { $0 } }
+}
+
+@Suite struct InstrumentationTests {
+  private static func yaml(_ text: String) throws -> RequestLoggingConfig { try RequestLoggingConfig(Array(text.utf8)) }
+
+  private static func router(
+    _ metrics: MetricsRegistry, logger: Logger = .none, tracer: Tracer = .none, requestLog: RequestLog? = nil
+  ) -> HTTPRouter {
+    var router = HTTPRouter(
+      instrumentation: HTTPInstrumentation(metrics: metrics, logger: logger, tracer: tracer, requestLog: requestLog))
+    router.get("/named", name: "named") { _ in .text("answer") }
+    router.get("/broken", name: "broken") { _ in throw HTTPProblem(status: 503, "no") }
+    router.get("/plain") { _ in .text("plain") }
+    return router
+  }
+
+  @Test func namedRoutesAreCounted() async throws {
+    let metrics = MetricsRegistry()
+    let router = Self.router(metrics)
+    for path in ["/named", "/named", "/broken", "/plain", "/nope"] { _ = try await ask(router, path) }
+    _ = try await ask(router, "HEAD", "/named")
+    let text = String(decoding: metrics.exposition(), as: UTF8.self)
+    let lines = Set(text.split(separator: "\n").map(String.init))
+    for line in [
+      #"http_requests_total{code="200",handler="named",method="get"} 2"#,
+      #"http_requests_total{code="200",handler="named",method="head"} 1"#,
+      #"http_requests_total{code="503",handler="broken",method="get"} 1"#,
+      #"http_inflight_requests{handler="named",method="get"} 0"#,
+      #"http_response_size_bytes_sum{code="200",handler="named",method="get"} 12"#,
+      #"http_request_duration_seconds_count{code="200",handler="named",method="get"} 2"#,
+      #"http_request_size_bytes_bucket{code="503",handler="broken",method="get",le="64"} 1"#,
+    ] { #expect(lines.contains(line), "\(line)") }
+    #expect(!text.contains("plain") && text.contains(#"le="720"} 2"#) && text.contains(#"le="32768"} 2"#))
+  }
+
+  @Test func spansContinueTheCallersTrace() async throws {
+    let kept = KeptSpans()
+    let router = Self.router(MetricsRegistry(), tracer: Tracer(sampler: .parentBased(.never), exporter: kept))
+    let traceID = "4bf92f3577b34da6a3ce929d0e0e4736"
+    let sampled = try await ask(router, "/named", headers: ["traceparent": "00-\(traceID)-00f067aa0ba902b7-01"])
+    #expect(sampled.headers["x-thanos-trace-id"] == traceID)
+    let unsampled = try await ask(router, "/named", headers: ["traceparent": "00-\(traceID)-00f067aa0ba902b7-00"])
+    #expect(!unsampled.headers.contains("x-thanos-trace-id"))
+    let forced = try await ask(router, "/broken", headers: ["x-thanos-force-tracing": "1"])
+    #expect(forced.headers["x-thanos-trace-id"]?.count == 32)
+    #expect(kept.all.map(\.name) == ["named", "broken"] && kept.all.map(\.kind) == [.server, .server])
+    #expect(kept.all.last?.errorMessage == "HTTP status 503")
+    #expect(kept.all.first?.attributes.contains { $0.key == "http.status_code" && $0.value == 200 } == true)
+  }
+
+  @Test func requestsAreLoggedAsConfigured() async throws {
+    let sink = MemorySink()
+    let logger = Logger(level: .debug, sink: sink)
+    let all = RequestLog(
+      config: try Self.yaml("options: {level: DEBUG, decision: {log_start: true, log_end: true}}"), logger: logger,
+      port: 10902)
+    _ = try await ask(Self.router(MetricsRegistry(), requestLog: all), "/named?x=1", headers: ["x-request-id": "abc"])
+    #expect(sink.lines.count == 2)
+    #expect(
+      sink.lines.first?.hasSuffix(
+        #"level=debug msg="started call" http.method="GET /named?x=1" http.request_id=abc thanos.method_name=named"#)
+        == true)
+    let end = sink.lines.last ?? ""
+    #expect(end.contains(#"level=debug http.method="GET /named?x=1" http.request_id=abc http.status_code=200 "#))
+    #expect(end.hasSuffix(#"http.remote_addr=127.0.0.1:4711 thanos.method_name=named msg="finished call""#))
+
+    let failures = MemorySink()
+    let errors = RequestLog(
+      config: try Self.yaml("http: {options: {level: ERROR, decision: {log_end: true}}}"),
+      logger: Logger(level: .debug, sink: failures), port: 10902)
+    let router = Self.router(MetricsRegistry(), requestLog: errors)
+    _ = try await ask(router, "/named")
+    _ = try await ask(router, "/broken")
+    #expect(failures.lines.count == 1)
+    #expect(failures.lines.first?.contains("level=error") == true)
+    #expect(failures.lines.first?.contains("http.error=503") == true)
+  }
+
+  @Test func onlyListedRequestsAreLogged() async throws {
+    let sink = MemorySink()
+    let config = try Self.yaml(
+      """
+      http:
+        options: {level: DEBUG, decision: {log_end: true}}
+        config: [{path: /named, port: 10902}, {path: /broken, port: 1}]
+      """)
+    let log = RequestLog(config: config, logger: Logger(level: .debug, sink: sink), port: 10902)
+    let router = Self.router(MetricsRegistry(), requestLog: log)
+    for path in ["/named", "/broken"] { _ = try await ask(router, path) }
+    #expect(sink.lines.count == 1 && sink.lines.first?.contains("/named") == true)
+  }
+
+  @Test func unknownMethodsShareALabel() {
+    #expect(HTTPInstrumentation.label(of: "GET") == "get")
+    #expect(HTTPInstrumentation.label(of: "BREW") == "unknown")
+  }
+}
+
+@Suite struct CommonRoutesTests {
+  private static func router() -> (HTTPRouter, Probes, MetricsRegistry) {
+    let metrics = MetricsRegistry()
+    let probes = Probes(component: "store", metrics: metrics, logger: .none)
+    var router = HTTPRouter()
+    router.addProbes(probes)
+    router.addMetrics(metrics)
+    router.addProfiles()
+    return (router, probes, metrics)
+  }
+
+  @Test func probesTellTheState() async throws {
+    let (router, probes, metrics) = Self.router()
+    for path in ["/-/healthy", "/-/ready"] {
+      let answer = try await ask(router, path)
+      #expect(answer.status == 503 && answer.text == "NOT OK")
+    }
+    probes.setHealthy()
+    probes.setReady()
+    for path in ["/-/healthy", "/-/ready"] {
+      let answer = try await ask(router, "POST", path)
+      #expect(answer.status == 200 && answer.text == "OK")
+      #expect(answer.headers["content-type"] == "text/plain; charset=utf-8")
+    }
+    probes.setNotReady("busy")
+    #expect(try await ask(router, "/-/ready").status == 503)
+    #expect(
+      String(decoding: metrics.exposition(), as: UTF8.self).hasSuffix(
+        """
+        thanos_status{check="healthy",component="store"} 1
+        thanos_status{check="ready",component="store"} 0
+
+        """))
+  }
+
+  @Test func changesOfProbesAreLoggedOnce() {
+    let sink = MemorySink()
+    let probes = Probes(component: "store", metrics: MetricsRegistry(), logger: Logger(sink: sink))
+    let seen = Mutex<[Bool]>([])
+    probes.onReadiness { isReady in seen.withLock { $0.append(isReady) } }
+    probes.setReady()
+    probes.setReady()
+    probes.setNotReady("no \"disk\"")
+    #expect(seen.withLock { $0 } == [false, true, false])
+    #expect(sink.lines.count == 2)
+    #expect(sink.lines.first?.hasSuffix(#"level=info msg="changing probe status" status=ready"#) == true)
+    #expect(
+      sink.lines.last?.hasSuffix(
+        #"level=warn msg="changing probe status" status=not-ready reason="no \"disk\"""#) == true)
+  }
+
+  @Test func metricsComeInTheFormAskedFor() async throws {
+    let (router, _, _) = Self.router()
+    let text = try await ask(router, "/metrics")
+    #expect(text.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8; escaping=underscores")
+    let open = try await ask(router, "/metrics", headers: ["accept": "application/openmetrics-text; version=1.0.0"])
+    #expect(open.headers["content-type"]?.hasPrefix("application/openmetrics-text; version=1.0.0") == true)
+    #expect(open.text.hasSuffix("# EOF\n"))
+  }
+
+  @Test func profilesSayWhereTheyAreTaken() async throws {
+    let (router, _, _) = Self.router()
+    let index = try await ask(router, "/debug/pprof/")
+    #expect(index.status == 200 && index.headers["content-type"] == "text/html; charset=utf-8")
+    for name in ["profile", "heap", "allocs", "block", "mutex", "trace", "symbol"] {
+      #expect(index.text.contains("href=\"\(name)\""))
+      let answer = try await ask(router, "/debug/pprof/\(name)?seconds=1")
+      #expect(answer.status == 501 && answer.text.hasPrefix("\(name): not available: ") && !answer.text.contains("PID"))
+    }
+    #expect(try await ask(router, "/debug/pprof/tasks").text.hasPrefix("threads: "))
+    #expect(try await ask(router, "/debug/pprof/nope").status == 404)
+  }
+}
+
+@Suite struct TenancyTests {
+  private static let peer = PeerInfo(address: "::1")
+
+  @Test func headersNameTheTenant() throws {
+    let tenancy = Tenancy(header: "X-Scope", defaultTenant: "nobody")
+    #expect(try tenancy.tenant(headers: [:], peer: Self.peer) == "nobody")
+    #expect(try tenancy.tenant(headers: ["THANOS-TENANT": "a"], peer: Self.peer) == "a")
+    #expect(try tenancy.tenant(headers: ["thanos-tenant": "a", "x-scope": "b"], peer: Self.peer) == "b")
+    #expect(try tenancy.tenant(headers: ["thanos-tenant": "a", "x-scope": ""], peer: Self.peer) == "a")
+  }
+
+  @Test(arguments: ["a/b", "/", ".", "..", "../x", "a\0b"]) func namesThatCouldBePathsAreRefused(_ name: String) {
+    #expect(throws: HTTPProblem.self) { try Tenancy().tenant(headers: ["thanos-tenant": name], peer: Self.peer) }
+  }
+
+  @Test func certificatesDecideAlone() throws {
+    let tls = PeerInfo.TLS(version: "TLSv1.3", cipher: "", organizations: ["org"], commonName: "cn")
+    let peer = PeerInfo(address: "::1", tls: tls)
+    let headers: HTTPHeaders = ["thanos-tenant": "a"]
+    #expect(try Tenancy(certificateField: .organization).tenant(headers: headers, peer: peer) == "org")
+    #expect(try Tenancy(certificateField: .commonName).tenant(headers: headers, peer: peer) == "cn")
+    #expect(throws: HTTPProblem.self) {
+      try Tenancy(certificateField: .organizationalUnit).tenant(headers: headers, peer: peer)
+    }
+    #expect(throws: HTTPProblem.self) {
+      try Tenancy(certificateField: .commonName).tenant(headers: headers, peer: Self.peer)
+    }
+  }
+}
