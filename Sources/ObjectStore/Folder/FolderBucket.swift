@@ -20,6 +20,7 @@ public final class FolderBucket: Bucket {
   public let name: String
   private let paths: FolderPaths
   private let threads: BlockingThreads
+  private let isDurable: Bool
 
   /// Age from which an unfinished upload is what a crash left, seconds.
   private static let abandonedSeconds = 86_400
@@ -28,13 +29,15 @@ public final class FolderBucket: Bucket {
   /// Entries listed at a time.
   private static let batchCountMax = 1024
 
-  /// The bucket in the folder at `path`; files are read and written on `threads`.
-  public init(path: String, threads: BlockingThreads = .files) {
+  /// The bucket in the folder at `path`; files are read and written on `threads`. With `isDurable` false uploads need not
+  /// outlast a power failure: for copies of what lies elsewhere.
+  public init(path: String, threads: BlockingThreads = .files, isDurable: Bool = true) {
     var trimmed = Substring(path)
     while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed = trimmed.dropLast() }
     self.name = "fs: " + trimmed  // what Thanos' metrics call it
     self.paths = FolderPaths(root: String(trimmed))
     self.threads = threads
+    self.isDurable = isDurable
   }
 
   public func get(_ name: String, byteCountMax: Int) async throws(BucketError) -> [UInt8] {
@@ -178,7 +181,7 @@ public final class FolderBucket: Bucket {
     do throws(BucketError) {
       let file = Descriptor(owning: number)
       try Self.write(content, to: file, attempt)
-      try file.synchronize(attempt)
+      if isDurable { try file.synchronize(attempt) }
       try Self.lock(folder, attempt)
       try check(condition, name, parts, attempt)
       guard unsafe renameat(folder.number, temporary, folder.number, base) == 0 else {
@@ -187,7 +190,7 @@ public final class FolderBucket: Bucket {
         }
         throw BucketError(errno: errno, attempt)
       }
-      try folder.synchronize(attempt)
+      if isDurable { try folder.synchronize(attempt) }
     } catch {
       unsafe _ = unlinkat(folder.number, temporary, 0)
       throw error
@@ -261,7 +264,7 @@ public final class FolderBucket: Bucket {
       throw BucketError(errno: errno, attempt)
     }
     // A block's meta.json is deleted first: that must not come back after the rest has gone.
-    try folder.synchronize(attempt)
+    if isDurable { try folder.synchronize(attempt) }
     try removeEmptied(Array(parts.dropLast()))
   }
 

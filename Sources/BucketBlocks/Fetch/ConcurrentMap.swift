@@ -1,0 +1,24 @@
+// The same work for many things, a few at a time.
+
+/// `body` of each item, in their order, at most `width` at a time. The first error ends it.
+func concurrentMap<Item: Sendable, Value: Sendable>(
+  _ items: [Item], width: Int, _ body: @escaping @Sendable (Item) async throws -> Value
+) async throws -> [Value] {
+  let width = max(1, min(width, items.count))
+  return try await withThrowingTaskGroup(of: (worker: Int, values: [Value]).self) { group in
+    for worker in 0..<width {
+      group.addTask {
+        var values: [Value] = []
+        values.reserveCapacity(items.count / width + 1)
+        for index in stride(from: worker, to: items.count, by: width) {
+          try Task.checkCancellation()
+          values.append(try await body(items[index]))
+        }
+        return (worker, values)
+      }
+    }
+    var byWorker = [[Value]](repeating: [], count: width)
+    for try await (worker, values) in group { byWorker[worker] = values }
+    return items.indices.map { byWorker[$0 % width][$0 / width] }
+  }
+}
