@@ -5,7 +5,9 @@
 
 #include "session_state.h"
 
-enum { FRAME_BYTES = 16384, SETTINGS_MAX = 64, CONTINUATIONS_MAX = 16 };
+// Of a request body that its handler did not want so much is dropped, for so long, before the client is told to stop: some take the
+// telling for a failure and forget the answer.
+enum { FRAME_BYTES = 16384, SETTINGS_MAX = 64, BODY_SWALLOWED_MAX = 256 << 10, SWALLOW_MS = 5000 };
 
 static transport_stream *stream_of(transport_session *session, int32_t id) {
   return nghttp2_session_get_stream_user_data(session->http2, id);
@@ -216,6 +218,11 @@ static int on_data(nghttp2_session *http2, uint8_t flags, int32_t id, const uint
   if (stream == NULL || !stream->is_announced || stream->is_cut) {
     return nghttp2_session_consume(http2, id, length) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
   }
+  if (stream->has_sent_end && !session->is_client) {
+    stream->swallowed += length;
+    if (stream->swallowed > BODY_SWALLOWED_MAX) cut(stream, TRANSPORT_CLOSE_DONE, NGHTTP2_NO_ERROR);
+    return nghttp2_session_consume(http2, id, length) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+  }
   stream_give_body(stream, bytes, length);
   // The connection's credit comes back at once, unless its handlers leave too much lying.
   if (session->held > session->limits.received_bytes) {
@@ -264,14 +271,17 @@ static int on_frame_not_sent(nghttp2_session *http2, const nghttp2_frame *frame,
   return 0;
 }
 
-// A server that is done tells a client that is still sending to stop.
+// A server that is done takes what the client still sends, and drops it.
 static int on_frame_sent(nghttp2_session *http2, const nghttp2_frame *frame, void *user) {
   transport_session *const session = user;
   if (session->is_client || (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS)) return 0;
   if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
   transport_stream *const stream = stream_of(session, frame->hd.stream_id);
   if (stream == NULL || stream->has_remote_ended) return 0;
-  (void)nghttp2_submit_rst_stream(http2, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+  (void)http2;
+  stream->has_sent_end = true;
+  stream->sent_ms = session->now_ms;
+  transport_stream_consume(stream, stream->held);
   return 0;
 }
 
@@ -533,6 +543,9 @@ int http2_tick(transport_session *session, bool has_unsent) {
   if (now - session->swept_ms < 1000) return 0;
   session->swept_ms = now;
   for (transport_stream *stream = session->streams; stream != NULL; stream = stream->next) {
+    if (stream->has_sent_end && !stream->is_cut && !session->is_client && now - stream->sent_ms > SWALLOW_MS) {
+      cut(stream, TRANSPORT_CLOSE_DONE, NGHTTP2_NO_ERROR);
+    }
     if (stream->queued > 0 && !stream->is_cut && now - stream->sent_ms > limits->write_timeout_ms) {
       session_limit(session, TRANSPORT_LIMIT_WRITE_TIMEOUT);
       cut(stream, TRANSPORT_CLOSE_LIMIT, NGHTTP2_CANCEL);

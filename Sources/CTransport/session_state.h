@@ -41,6 +41,7 @@ struct transport_stream {
   body_part *queue_end;
   size_t queued;    // bytes in the queue
   size_t held;      // bytes given to on_body and not consumed
+  size_t swallowed; // bytes that came after our end
   int32_t id;       // HTTP/2's
   uint64_t sent_ms; // when the peer took something last
   field_list trailers;

@@ -26,6 +26,23 @@ public func runProcess(
   return ProcessResult(exitCode: exitCode, output: outputPath == nil ? child.output : [], errors: child.errors)
 }
 
+/// The same for tests whose own tasks must run meanwhile (a server of theirs that the program talks to): it waits on a thread of
+/// its own.
+public func runBeside(
+  _ program: String, _ arguments: [String], environment: [String: String] = [:], input: String = "/dev/null",
+  timeLimitSeconds: Double = 60
+) async throws -> ProcessResult {
+  try await withCheckedThrowingContinuation { continuation in
+    Thread.detachNewThread {
+      continuation.resume(
+        with: Result {
+          try runProcess(
+            program, arguments, environment: environment, input: input, timeLimitSeconds: timeLimitSeconds)
+        })
+    }
+  }
+}
+
 /// A program that runs beside the test: a server, or a writer that is to be killed. Dropping the value ends it.
 public final class RunningProcess: @unchecked Sendable {
   /// Its process id.

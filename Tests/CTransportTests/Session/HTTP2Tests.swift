@@ -128,15 +128,24 @@ private func header(_ length: Int, _ type: UInt8, _ flags: UInt8, _ stream: UInt
     #expect(call.closed == TRANSPORT_CLOSE_LOCAL)
   }
 
-  @Test func aServerThatIsDoneStopsAClientThatSendsOn() throws {
+  @Test func aServerThatIsDoneDropsTheRestAndStopsAClientThatSendsOn() throws {
     let (client, server) = Self.pair()
-    let call = try #require(client.request("POST", "/", ends: false))
-    client.write(call, [UInt8](repeating: 1, count: 100))
+    let short = try #require(client.request("POST", "/", ends: false))
+    let long = try #require(client.request("POST", "/", ends: false))
+    let idle = try #require(client.request("POST", "/", ends: false))
+    for call in [short, long, idle] { client.write(call, [UInt8](repeating: 1, count: 100)) }
     SessionDriver.exchange(client, server)
-    server.respond(server.streams[0], status: 413, body: "too much")
+    for stream in server.streams { server.respond(stream, status: 413, body: "too much") }
     SessionDriver.exchange(client, server)
-    #expect(call.status == 413 && call.text == "too much" && call.hasEnded)
-    #expect(call.closed == TRANSPORT_CLOSE_DONE)
+    #expect([short, long, idle].allSatisfy { $0.status == 413 && $0.text == "too much" && $0.hasEnded && $0.closed == nil })
+    client.end(short)
+    client.write(long, [UInt8](repeating: 1, count: 300_000))
+    SessionDriver.exchange(client, server)
+    #expect(short.closed == TRANSPORT_CLOSE_DONE && long.closed == TRANSPORT_CLOSE_DONE && idle.closed == nil)
+    server.pass(ms: 6_000)
+    SessionDriver.exchange(client, server)
+    #expect(idle.closed == TRANSPORT_CLOSE_DONE)
+    #expect(server.streams.allSatisfy { $0.closed == TRANSPORT_CLOSE_DONE && $0.body.count == 100 })
   }
 
   @Test func shutdownLetsStreamsFinishAndTakesNoNewOnes() throws {
