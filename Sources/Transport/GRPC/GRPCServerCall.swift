@@ -66,20 +66,29 @@ public final class GRPCServerCall: Sendable {
   /// The next message of the client, or nil after its last.
   public func nextMessage() async throws -> [UInt8]? {
     while true {
-      let frame = try state.withLock { state throws(GRPCStatus) in
-        let frame = try state.deframer.next()
-        if frame != nil { state.messagesReceived += 1 }
-        return frame
-      }
-      if let frame {
+      if let frame = try nextFrame() {
         return try GRPCCompression.message(of: frame, encoding: encoding, limitBytes: options.maxReceiveMessageBytes)
       }
       guard let part = try await request.nextBodyPart() else {
-        try state.withLock { state throws(GRPCStatus) in try state.deframer.finish() }
+        try finishFrames()
         return nil
       }
       state.withLock { $0.deframer.push(part) }
     }
+  }
+
+  // (Apart from `nextMessage`, and not inlined: the optimizer of Swift 6.3.1 fails over typed throws in what it makes of an async
+  // function.)
+  @inline(never) private func nextFrame() throws -> GRPCDeframer.Frame? {
+    try state.withLock { state throws in
+      let frame = try state.deframer.next()
+      if frame != nil { state.messagesReceived += 1 }
+      return frame
+    }
+  }
+
+  @inline(never) private func finishFrames() throws {
+    try state.withLock { state throws in try state.deframer.finish() }
   }
 
   /// The one message of a method whose client does not stream. Throws where there is none, or a second.

@@ -137,7 +137,8 @@ private func header(_ length: Int, _ type: UInt8, _ flags: UInt8, _ stream: UInt
     SessionDriver.exchange(client, server)
     for stream in server.streams { server.respond(stream, status: 413, body: "too much") }
     SessionDriver.exchange(client, server)
-    #expect([short, long, idle].allSatisfy { $0.status == 413 && $0.text == "too much" && $0.hasEnded && $0.closed == nil })
+    #expect(
+      [short, long, idle].allSatisfy { $0.status == 413 && $0.text == "too much" && $0.hasEnded && $0.closed == nil })
     client.end(short)
     client.write(long, [UInt8](repeating: 1, count: 300_000))
     SessionDriver.exchange(client, server)

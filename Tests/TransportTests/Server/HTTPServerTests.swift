@@ -99,7 +99,10 @@ import Transport
       let nothing = try await sample.curl(version, url + "/nothing")
       #expect(nothing.exitCode != 0)
     }
-    #expect(told.withLock { $0.sorted() } == ["/throw on purpose", "/throw on purpose", "/throw-late on purpose", "/throw-late on purpose"])
+    #expect(
+      told.withLock { $0.sorted() } == [
+        "/throw on purpose", "/throw on purpose", "/throw-late on purpose", "/throw-late on purpose",
+      ])
     await sample.server.shutdown(graceMs: 1000)
   }
 
@@ -227,7 +230,8 @@ import Transport
     let load = try await runBeside(
       "/usr/bin/h2load", ["-n", "2000", "-c", "4", "-m", "16", "http://127.0.0.1:\(sample.port)/hello"])
     #expect(load.outputText.contains("2000 succeeded, 0 failed, 0 errored, 0 timeout"), "\(load.outputText)")
-    let h1 = try await runBeside("/usr/bin/h2load", ["--h1", "-n", "500", "-c", "4", "http://127.0.0.1:\(sample.port)/hello"])
+    let h1 = try await runBeside(
+      "/usr/bin/h2load", ["--h1", "-n", "500", "-c", "4", "http://127.0.0.1:\(sample.port)/hello"])
     #expect(h1.outputText.contains("500 succeeded, 0 failed, 0 errored, 0 timeout"), "\(h1.outputText)")
     let one = try await runBeside("/usr/bin/nghttp", ["-v", "http://127.0.0.1:\(sample.port)/hello"])
     #expect(one.outputText.contains(":status: 200"))
@@ -271,7 +275,9 @@ final class RawSocket: @unchecked Sendable {
   func send(_ bytes: [UInt8]) throws {
     var sent = 0
     while sent < bytes.count {
-      let count = bytes.withUnsafeBytes { Glibc.send(socket, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL)) }
+      let count = bytes.withUnsafeBytes {
+        Glibc.send(socket, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
+      }
       guard count > 0 else { throw TestSupportError("send: \(String(cString: strerror(errno)))") }
       sent += count
     }

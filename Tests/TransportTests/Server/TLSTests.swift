@@ -12,7 +12,8 @@ import Transport
     let arguments = ["-sS", "-m", "10", version] + tls.split(separator: " ").map(String.init)
     let info = try await runBeside(
       "/usr/bin/curl", arguments + ["--cacert", certificates.file("ca.pem"), "https://localhost:\(sample.port)/info"])
-    #expect(info.outputText.contains("GET https localhost:\(sample.port) /info HTTP/\(version == "--http2" ? "2.0" : "1.1")"))
+    #expect(
+      info.outputText.contains("GET https localhost:\(sample.port) /info HTTP/\(version == "--http2" ? "2.0" : "1.1")"))
     #expect(info.outputText.contains(tls.hasPrefix("--tlsv1.2") ? "tls TLSv1.2" : "tls TLSv1.3"), "\(info.errorText)")
     await sample.server.shutdown(graceMs: 1000)
   }
@@ -32,8 +33,11 @@ import Transport
       var tls = certificates.clientTLS
       change(&tls)
       let wrong = tls
-      let error = await #expect(throws: TransportError.self, "\(name)") { _ = try await sample.connect { $0.tls = wrong } }
-      #expect(error?.code == .unreachable && error?.message.contains("TLS handshake:") == true, "\(error?.message ?? "")")
+      let error = await #expect(throws: TransportError.self, "\(name)") {
+        _ = try await sample.connect { $0.tls = wrong }
+      }
+      #expect(
+        error?.code == .unreachable && error?.message.contains("TLS handshake:") == true, "\(error?.message ?? "")")
       var lenient = wrong
       lenient.skipsVerification = true
       let unverified = lenient
