@@ -223,6 +223,28 @@ public struct ChunkMeta: Hashable, Sendable {
     unsafe bytesOfChunks.sizes[index] = UInt32(clamping: bytes.count)
   }
 
+  /// The arrays of chunk bytes as they are, for C to read: `chunkCount` elements each.
+  @unsafe package struct ChunkBytesColumns {
+    package var starts: UnsafePointer<UnsafeRawPointer?>?
+    package var sizes: UnsafePointer<UInt32>?
+    package var encodings: UnsafePointer<UInt8>?
+  }
+
+  /// Calls `body` with the arrays as they are. The pointers stay valid until the batch is filled again or dropped.
+  package func withColumns<Result>(_ body: (Columns, ChunkBytesColumns) -> Result) -> Result {
+    if series.isMissing { series.grow(to: 0, filled: 0) }
+    let columns = unsafe Columns(
+      refs: series.refs, labelOffsets: series.labelOffsets, chunkOffsets: series.chunkOffsets,
+      seriesCapacity: series.capacity, labelIDs: pairs.baseAddress, pairCapacity: pairs.count / 2,
+      chunkMinTimesMs: chunks.minTimesMs, chunkMaxTimesMs: chunks.maxTimesMs, chunkRefs: chunks.refs,
+      chunkCapacity: chunks.capacity)
+    let bytes = unsafe ChunkBytesColumns(
+      starts: bytesOfChunks.starts.map { unsafe UnsafePointer($0) },
+      sizes: bytesOfChunks.sizes.map { unsafe UnsafePointer($0) },
+      encodings: bytesOfChunks.encodings.map { unsafe UnsafePointer($0) })
+    return unsafe body(columns, bytes)
+  }
+
   /// Keeps `region` alive as long as the batch refers to bytes in it: until it is emptied or dropped.
   package func retain(_ region: ByteRegion) { owners.append(region) }
 

@@ -125,7 +125,7 @@ public final class Block: Sendable {
   }
 
   /// The error for memory that has failed, if `error` may come from that; else `error`.
-  func withFault(_ error: StorageError) -> StorageError {
+  package func withFault(_ error: StorageError) -> StorageError {
     guard error.code != .faulted, error.code != .budget, error.code != .cancelled else { return error }
     let indexHasFault = (indexSource as? MappedFile)?.hasFault == true
     return indexHasFault || segments.faultedName != nil ? faulted(error) : error

@@ -73,7 +73,7 @@ extension Block {
 
 extension SeriesBatch {
   /// Takes out chunks that are deleted as a whole, and then series that have no chunks left.
-  func removeDeleted(_ tombstones: Tombstones) {
+  package func removeDeleted(_ tombstones: Tombstones) {
     let count = seriesCount
     guard (0..<count).contains(where: { tombstones.columns(of: UInt64(seriesRef(at: $0))) != nil }) else { return }
     unsafe fill { columns in

@@ -241,8 +241,13 @@ extension IndexReader {
   /// The names of all labels of the series that fulfil `matchers`, ascending by bytes; at most `limit` of them (0: all).
   public func labelNames(matching matchers: [LabelMatcher], limit: Int = 0) throws(StorageError) -> [String] {
     if matchers.isEmpty { return limited(try labelNames(), limit) }
+    return limited(try labelNames(ofSeries: try select(matchers)), limit)
+  }
+
+  /// The names of all labels of the series `refs`, ascending by bytes.
+  public func labelNames(ofSeries refs: SeriesRefs) throws(StorageError) -> [String] {
     var ids: Set<UInt32> = []
-    try eachSeries(of: try select(matchers)) { batch in
+    try eachSeries(of: refs) { batch in
       let pairs = batch.labelIDs
       var index = 0
       while index < pairs.count {
@@ -250,7 +255,7 @@ extension IndexReader {
         index += 2
       }
     }
-    return limited(strings(ids), limit)
+    return strings(ids)
   }
 
   /// The values of the label `name` among the series that fulfil `matchers`, ascending by bytes; at most `limit` (0: all).
@@ -266,9 +271,14 @@ extension IndexReader {
     if matchers.isEmpty {
       return (0..<(limit > 0 ? min(limit, table.count) : table.count)).map { table.string($0) }
     }
+    return limited(try labelValues(of: name, ofSeries: try select(matchers)), limit)
+  }
+
+  /// The values of the label `name` among the series `refs`, ascending by bytes.
+  public func labelValues(of name: String, ofSeries refs: SeriesRefs) throws(StorageError) -> [String] {
     var ids: Set<UInt32> = []
     var nameID: UInt32?
-    try eachSeries(of: try select(matchers)) { batch in
+    try eachSeries(of: refs) { batch in
       let pairs = batch.labelIDs
       var index = 0
       while index < pairs.count {
@@ -278,7 +288,7 @@ extension IndexReader {
         index += 2
       }
     }
-    return limited(strings(ids), limit)
+    return strings(ids)
   }
 
   /// Hands the series `refs` to `body`, some thousand at a time.
