@@ -63,6 +63,9 @@ enum ProfileRoutes {
       body: Array(page.utf8))
   }
 
+  /// How many threads there are.
+  static var threadCount: Int { entries(of: "/proc/self/task").count }
+
   /// One line a thread: id, name, state, user and system CPU seconds.
   private static func threads() -> String {
     var lines: [(cpuTicks: Int, text: String)] = []

@@ -33,6 +33,11 @@ extension LogValue: ExpressibleByStringInterpolation, ExpressibleByIntegerLitera
   public init(booleanLiteral value: Bool) { self = .bool(value) }
 }
 
+extension Duration {
+  /// Its length as Go writes it: `3.844439ms`, `24h0m0s`, `0s`.
+  public var goText: String { DurationText.go(self) }
+}
+
 /// A length of time as Go writes it.
 enum DurationText {
   static func go(_ duration: Duration) -> String {
@@ -77,15 +82,14 @@ enum DurationText {
 }
 
 /// Instants as text.
-enum TimestampText {
+public enum TimestampText {
   /// `2026-11-22T15:24:36.18821116Z`: UTC, with as many decimals of the second as it needs.
-  static func rfc3339Nano(unixNs: Int64) -> String {
+  public static func rfc3339Nano(unixNs: Int64) -> String {
     let (seconds, fraction) = floored(unixNs, by: 1_000_000_000)
     var nanoseconds = fraction
     let (days, ofDay) = floored(seconds, by: 86_400)
-    let date = civil(daysSinceEpoch: days)
     var text =
-      "\(digits(date.year, 4))-\(digits(date.month, 2))-\(digits(date.day, 2))T"
+      "\(date(daysSinceEpoch: days))T"
       + "\(digits(ofDay / 3600, 2)):\(digits(ofDay / 60 % 60, 2)):\(digits(ofDay % 60, 2))"
     if nanoseconds > 0 {
       var width = 9
@@ -96,6 +100,12 @@ enum TimestampText {
       text += ".\(digits(nanoseconds, width))"
     }
     return text + "Z"
+  }
+
+  /// `2026-11-22`: a date of the Gregorian calendar.
+  public static func date(daysSinceEpoch: Int64) -> String {
+    let date = civil(daysSinceEpoch: daysSinceEpoch)
+    return "\(digits(date.year, 4))-\(digits(date.month, 2))-\(digits(date.day, 2))"
   }
 
   /// Quotient and remainder, the remainder never negative.
