@@ -12,6 +12,9 @@ typedef int (*apus_curl_seek)(void *context, curl_off_t offset, int origin);
 /// Prepares libcurl; to be called once before anything else of it.
 static inline CURLcode apus_curl_global_init(void) { return curl_global_init(CURL_GLOBAL_DEFAULT); }
 
+/// The version of the library that runs: 0x075801 for 7.88.1.
+static inline unsigned apus_curl_version_number(void) { return curl_version_info(CURLVERSION_NOW)->version_num; }
+
 /// Sets an option that is a number.
 static inline CURLcode apus_curl_set_long(CURL *easy, CURLoption option, long value) {
   return curl_easy_setopt(easy, option, value);

@@ -112,6 +112,8 @@ internal import Curl
     number(CURLOPT_EXPECT_100_TIMEOUT_MS, max(1, options.expectContinueTimeoutMs))
     if options.idleTimeoutMs > 0 { number(CURLOPT_MAXAGE_CONN, max(1, options.idleTimeoutMs / 1000)) }
     number(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
+    // Rather another stream of a connection that is being made than a connection more.
+    if options.version != .http1, target.isTLS { number(CURLOPT_PIPEWAIT, 1) }
     switch options.version {
     case .automatic:
       number(
@@ -120,6 +122,11 @@ internal import Curl
     case .http2:
       let version = target.isTLS ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
       number(CURLOPT_HTTP_VERSION, version)
+      // libcurl before 8.0 (Debian 12 has 7.88) cannot use such a connection a second time.
+      if !target.isTLS, apus_curl_version_number() < 0x08_00_00 {
+        number(CURLOPT_FRESH_CONNECT, 1)
+        number(CURLOPT_FORBID_REUSE, 1)
+      }
     }
     switch options.proxy {
     case .none: text(CURLOPT_PROXY, "")

@@ -7,12 +7,12 @@
 ///     let answer = try await client.send(HTTPClientRequest("GET", "http://127.0.0.1:9090/-/ready"))
 ///     let body = try await answer.collect(limitBytes: 1 << 20)
 ///
-/// Cancelling the task that sends or reads ends the transfer, and so does dropping an answer before its end. Dropping the
-/// client, or `shutdown()`, ends all that is under way.
+/// Cancelling the task that sends or reads ends the transfer, and so does dropping an answer before its end. `shutdown()` ends
+/// all that is under way; a client that nobody holds any more, and no answer of its, is shut down.
 public final class HTTPClient: Sendable {
   /// What it was made with.
   public let options: HTTPClientOptions
-  private let loop: HTTPClientLoop
+  fileprivate let loop: HTTPClientLoop
 
   /// A client. Its thread starts with the first request.
   public init(options: HTTPClientOptions = HTTPClientOptions()) {
@@ -60,7 +60,7 @@ public final class HTTPClient: Sendable {
     } onCancel: {
       loop.cancel(transfer)
     }
-    return HTTPClientResponse(head, transfer, loop)
+    return HTTPClientResponse(head, transfer, self)
   }
 
   private static func pump(
@@ -89,12 +89,14 @@ public final class HTTPClientResponse: Sendable {
   /// The URL that answered, after redirects.
   public let url: String
   private let transfer: HTTPTransfer
-  private let loop: HTTPClientLoop
+  /// Held, so that the client lives as long as its answers.
+  private let client: HTTPClient
+  private var loop: HTTPClientLoop { client.loop }
 
-  init(_ head: HTTPClientHead, _ transfer: HTTPTransfer, _ loop: HTTPClientLoop) {
+  init(_ head: HTTPClientHead, _ transfer: HTTPTransfer, _ client: HTTPClient) {
     (status, headers, version, url) = (head.status, head.headers, head.version, head.url)
     self.transfer = transfer
-    self.loop = loop
+    self.client = client
   }
 
   deinit { if !transfer.isOver { loop.cancel(transfer) } }

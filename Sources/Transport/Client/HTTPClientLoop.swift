@@ -106,10 +106,6 @@ private import Synchronization
   private static let prepared: Bool = apus_curl_global_init() == CURLE_OK
 
   private func run() {
-    // The threads of the pool get signals; this one does not.
-    var all = sigset_t()
-    unsafe sigfillset(&all)
-    unsafe pthread_sigmask(SIG_BLOCK, &all, nil)
     var idleSinceNs = nowNs()
     while true {
       let (orders, isClosed) = shared.withLock { shared in
@@ -143,6 +139,8 @@ private import Synchronization
     if let multi = unsafe multi { return unsafe multi }
     guard let new = unsafe curl_multi_init() else { return nil }
     unsafe apus_curl_multi_set_long(new, CURLMOPT_MAXCONNECTS, max(1, options.idleConnectionCountMax))
+    // How many streams a connection has is the server's to say.
+    unsafe apus_curl_multi_set_long(new, CURLMOPT_MAX_CONCURRENT_STREAMS, 1000)
     if options.hostConnectionCountMax > 0 {
       unsafe apus_curl_multi_set_long(new, CURLMOPT_MAX_HOST_CONNECTIONS, options.hostConnectionCountMax)
     }
@@ -192,9 +190,14 @@ private import Synchronization
 
   private func count(_ change: Int) { shared.withLock { $0.transferCount += change } }
 
-  private func remove(_ transfer: HTTPTransfer) {
+  private func remove(_ transfer: HTTPTransfer, hasEnded: Bool = false) {
     guard let handle = transfer.loopHandle else { return }
     transfer.loopHandle = nil
+    if !hasEnded {
+      // libcurl 7.88 keeps the RST_STREAM of HTTP/2 to itself until the connection is used again. So a connection that
+      // serves nobody else is closed with the transfer, and the server learns at once that nobody waits for it.
+      unsafe apus_curl_set_long(handle.easy, CURLOPT_FORBID_REUSE, 1)
+    }
     unsafe transfers[handle.easy] = nil
     if let multi = unsafe multi { unsafe curl_multi_remove_handle(multi, handle.easy) }
     count(-1)
@@ -208,11 +211,11 @@ private import Synchronization
       guard let transfer = unsafe transfers[easy], let handle = transfer.loopHandle else { continue }
       if code == CURLE_OK {
         transfer.giveHead(url: handle.url)
-        remove(transfer)
+        remove(transfer, hasEnded: true)
         transfer.complete()
       } else {
         let failure = handle.failure(code, transfer.request, options)
-        remove(transfer)
+        remove(transfer, hasEnded: true)
         transfer.fail(failure)
       }
     }

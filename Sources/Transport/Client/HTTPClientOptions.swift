@@ -59,7 +59,7 @@ public struct HTTPClientOptions: Sendable {
     case automatic
     /// HTTP/1.1.
     case http1
-    /// HTTP/2, also without TLS (prior knowledge).
+    /// HTTP/2, also without TLS (prior knowledge; with libcurl before 8.0 on one connection a request).
     case http2
   }
 
@@ -117,8 +117,9 @@ public struct HTTPClientOptions: Sendable {
   public var redirectCountMax = 10
   /// Whether answers may come compressed by gzip; they are given out as they were before.
   public var acceptsCompression = true
-  /// The head of an answer, bytes. A longer one fails with `.limit`.
-  public var headBytesMax = 1 << 20
+  /// The head of an answer, redirects before it included, bytes. A longer one fails with `.limit`; libcurl's own bound of
+  /// 300 KiB fails with `.closed`.
+  public var headBytesMax = 256 << 10
   /// The body of an answer once decompressed, bytes; 0 is no limit. A longer one fails with `.limit`.
   public var bodyBytesMax = 0
   /// Bytes of an answer that wait for the reader before the sender is held up, and of a request before its writer is.
