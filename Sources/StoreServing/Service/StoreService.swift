@@ -1,0 +1,82 @@
+// The services `thanos.Store` and `thanos.info.Info` of a store over local blocks.
+public import StoreAPI
+internal import TSModel
+public import Transport
+
+/// `thanos.Store`.
+public struct StoreService: GRPCService {
+  public let name = "thanos.Store"
+  public let methods: [GRPCMethod] = [GRPCMethod("Series", .serverStream), "LabelNames", "LabelValues"]
+  public let fileDescriptors: [[UInt8]]
+
+  private let store: LocalStore
+  private let pool: BlockingPool
+  private let gate: ConcurrencyGate
+
+  /// The service over `store`, whose calls read blocks on the threads of `pool`, as many Series calls at a time as `gate`
+  /// has places.
+  public init(_ store: LocalStore, pool: BlockingPool, gate: ConcurrencyGate, fileDescriptors: [[UInt8]] = []) {
+    self.store = store
+    self.pool = pool
+    self.gate = gate
+    self.fileDescriptors = fileDescriptors
+  }
+
+  public func handle(method: String, call: GRPCServerCall) async throws {
+    switch method {
+    case "Series":
+      let request: SeriesRequest = try await call.request("failed to unmarshal the received message")
+      try await gate.run {
+        try await withTaskExecutorPreference(pool) {
+          try await store.series(request) { messages in
+            let messageCount = messages.messageCount
+            try await call.sendFramed(messages.frames, messageCount: messageCount)
+          }
+        }
+      }
+    case "LabelNames":
+      let request: LabelNamesRequest = try await call.request()
+      try await call.send(withTaskExecutorPreference(pool) { try await store.labelNames(request) }.encoded())
+    case "LabelValues":
+      let request: LabelValuesRequest = try await call.request()
+      try await call.send(withTaskExecutorPreference(pool) { try await store.labelValues(request) }.encoded())
+    default: throw GRPCStatus(.unimplemented, "unknown method \(method) for service \(name)")
+    }
+  }
+}
+
+/// `thanos.info.Info`.
+public struct InfoService: GRPCService {
+  public let name = "thanos.info.Info"
+  public let methods: [GRPCMethod] = ["Info"]
+  public let fileDescriptors: [[UInt8]]
+
+  private let info: @Sendable () throws -> InfoResponse
+
+  /// The service that answers with what `info` says at that moment. It throws where the component is not ready:
+  /// `InfoService.notReady`.
+  public init(fileDescriptors: [[UInt8]] = [], info: @escaping @Sendable () throws -> InfoResponse) {
+    self.info = info
+    self.fileDescriptors = fileDescriptors
+  }
+
+  /// What a component that is not ready answers.
+  public static let notReady = GRPCStatus(.unavailable, "Not ready")
+
+  public func handle(method: String, call: GRPCServerCall) async throws {
+    let _: InfoRequest = try await call.request()
+    try await call.send(try info().encoded())
+  }
+}
+
+extension GRPCServerCall {
+  /// The only message of the request. Throws Internal, as grpc-go does, for bytes that are no such message.
+  func request<Message: ProtobufMessage>(
+    _ attempt: String = "error unmarshalling request"
+  ) async throws -> Message {
+    let bytes = try await onlyMessage()
+    do throws(ModelError) { return try Message(protobuf: bytes) } catch {
+      throw GRPCStatus(.internal, "grpc: \(attempt): \(error.message)")
+    }
+  }
+}
