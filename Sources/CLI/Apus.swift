@@ -1,5 +1,6 @@
 // The program: reads the command line, builds the one component that it asks for, runs it, and ends with its code.
 internal import ComponentSupport
+internal import StoreGateway
 internal import Tools
 
 #if canImport(Glibc)
@@ -12,11 +13,13 @@ internal import Tools
 struct Apus {
   static let version = "0.1.0"
 
-  static func main() {
+  static func main() async {
     // A reader that goes away shows as EPIPE where we write, not as the end of the process.
     _ = signal(SIGPIPE, SIG_IGN)
     let table = CommandLineTable(
-      program: CommandSpec("apus", "Long-term, global-view storage for Prometheus.", commands: [ToolCommands.spec]),
+      program: CommandSpec(
+        "apus", "Long-term, global-view storage for Prometheus.", flags: CommonFlags.global,
+        commands: [StoreCommand.spec, ToolCommands.spec]),
       versionText: versionText(program: "apus", version: version))
     let outcome = table.parse(CommandLine.arguments, environment: environmentVariable, readFile: textOfFile)
     switch outcome {
@@ -25,7 +28,10 @@ struct Apus {
       write(standardError, to: STDERR_FILENO)
       exit(code)
     case .run(let command):
-      exit(ToolCommands.run(command))
+      switch command.path.first {
+      case "store": exit(await StoreCommand.run(command, build: BuildFacts(version: version)))
+      default: exit(ToolCommands.run(command))
+      }
     }
   }
 

@@ -1,1 +1,108 @@
-// To be written.
+// `apus store`: the blocks of a bucket over the StoreAPI.
+public import ComponentSupport
+internal import ObjectStore
+internal import Observability
+internal import StoreAPI
+internal import StoreServing
+internal import TSModel
+internal import Transport
+
+/// The store gateway.
+public enum StoreCommand {
+  /// `apus store` with its flags.
+  public static let spec = CommandSpec(
+    "store", "Serves the blocks of a bucket over Thanos' StoreAPI.",
+    flags: CommonFlags.http + CommonFlags.grpcServer + CommonFlags.requestLogging + StoreFlags.all)
+
+  /// Runs it until the process is asked to end. Returns the exit code.
+  public static func run(_ command: ParsedCommand, build: BuildFacts) async -> Int32 {
+    await runComponent(name: "store", command: command, build: build) { context in
+      try await run(context, StoreSettings(command))
+    }
+  }
+
+  /// The component itself: `onListening` is told the addresses.
+  static func run(
+    _ context: ComponentContext, _ settings: StoreSettings,
+    onListening: @escaping @Sendable (_ http: ListenAddress, _ grpc: ListenAddress?) -> Void = { _, _ in }
+  ) async throws {
+    let given = StoreFlags.withoutEffect.map(\.name).filter { context.command.isGiven($0) }
+    if !given.isEmpty {
+      context.logger.warn(
+        "flags without effect: blocks of a folder are mapped in place", ("flags", .string(given.joined(separator: ",")))
+      )
+    }
+    let bucket = try settings.bucket(context.metrics)
+    let sync = BlockSync(settings, bucket: bucket, metrics: context.metrics, logger: context.logger)
+    var service = ComponentService(context, try ServiceOptions(context.command, grpc: true))
+    let store = localStore(sync, settings, context)
+    let gate = ConcurrencyGate(width: settings.seriesConcurrency)
+    addGateMetrics(gate, settings, context.metrics)
+    let pool = BlockingPool(threadCount: 8)
+    service.grpcServices = [
+      StoreService(store, pool: pool, gate: gate, fileDescriptors: ServiceDescriptors.store),
+      InfoService(fileDescriptors: ServiceDescriptors.info) { store.info() },
+    ]
+    service.grpcOptions.maxReceiveMessageBytes = 64 << 20
+    service.grpcOptions.interceptors.append(ReadyOnly(probes: context.probes))
+    if !context.command.isOn("web.disable") { addAPI(sync, bucket, context, &service.router) }
+
+    try await service.run(onListening: onListening) {
+      try await sync.sync()
+      context.logger.info("bucket store ready", ("blocks", .int(sync.catalog.count)))
+      context.probes.setReady()
+      while true {
+        try await Task.sleep(for: .milliseconds(settings.syncIntervalMs))
+        do { try await sync.sync() } catch is CancellationError { throw CancellationError() } catch {
+          // What was served is served on.
+          context.logger.warn("syncing blocks failed", error: error)
+        }
+      }
+    }
+  }
+
+  private static func localStore(_ sync: BlockSync, _ settings: StoreSettings, _ context: ComponentContext)
+    -> LocalStore
+  {
+    let budget = MemoryBudget(name: "--store.max-memory", limitBytes: settings.memoryBytesMax)
+    context.metrics.collect { metrics in
+      metrics.gauge("apus_store_memory_bytes", "Memory that requests hold now.", Double(budget.usedBytes), labels: [:])
+    }
+    var options = LocalStoreOptions()
+    options.limits = settings.limits
+    options.timeRange = settings.timeRange(nowMs: WallClock.nowMs())
+    let logger = context.logger
+    options.onBlockFailure = { block, error in
+      logger.warn("reading block failed", ("block", .string("\(block.ulid)")), error: error)
+    }
+    return LocalStore(catalog: sync.catalog, options: options, budget: budget)
+  }
+
+  private static func addGateMetrics(_ gate: ConcurrencyGate, _ settings: StoreSettings, _ metrics: MetricsRegistry) {
+    metrics.collect { metrics in
+      metrics.gauge(
+        "thanos_bucket_store_series_gate_queries_max", "Series calls that may run at the same time.",
+        Double(settings.seriesConcurrency), labels: [:])
+    }
+  }
+
+  private static func addAPI(
+    _ sync: BlockSync, _ bucket: any Bucket, _ context: ComponentContext, _ router: inout HTTPRouter
+  ) {
+    let command = context.command
+    let routes = APIRoutes(allowsOtherOrigins: !command.isOn("web.disable-cors"))
+    let api = BlocksAPI(sync: sync, bucket: bucket, label: command.text("bucket-web-label") ?? "")
+    routes.get("/blocks", name: "blocks", &router) { call in try await api.answer(call) }
+    routes.addOptions(&router)
+  }
+}
+
+/// Lets no call of Thanos' services through before the blocks are known: an answer without them would look whole.
+private struct ReadyOnly: GRPCServerInterceptor {
+  let probes: Probes
+
+  func intercept(_ call: GRPCServerCall, _ next: @Sendable () async throws -> Void) async throws {
+    if call.service.hasPrefix("thanos."), !probes.isReady { throw InfoService.notReady }
+    try await next()
+  }
+}

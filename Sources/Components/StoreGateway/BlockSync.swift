@@ -1,0 +1,180 @@
+// Which blocks are served: looks at the bucket from time to time, opens what is new, and sets aside what cannot be opened.
+internal import BucketBlocks
+internal import ComponentSupport
+internal import ObjectStore
+internal import Observability
+internal import Storage
+internal import StoreServing
+internal import Synchronization
+internal import TSModel
+
+/// What happens to the blocks of a store gateway, in Thanos' names.
+struct BlockMetrics: Sendable {
+  let loads, loadFailures, drops, dropFailures: Counter
+  let loaded, lastLoaded: Gauge
+  let loadSeconds: Observability.Histogram
+
+  init(_ registry: MetricsRegistry) {
+    loads = registry.counter("thanos_bucket_store_block_loads_total", "Blocks that were opened, or tried to.")
+    loadFailures = registry.counter(
+      "thanos_bucket_store_block_load_failures_total", "Blocks that could not be opened and were set aside.")
+    drops = registry.counter("thanos_bucket_store_block_drops_total", "Blocks that are not served any more.")
+    dropFailures = registry.counter(
+      "thanos_bucket_store_block_drop_failures_total",
+      "Blocks that could not be let go; there is nothing that could fail.")
+    loaded = registry.gauge("thanos_bucket_store_blocks_loaded", "Blocks that are served.")
+    lastLoaded = registry.gauge(
+      "thanos_bucket_store_blocks_last_loaded_timestamp_seconds", "When the blocks were looked through last, Unix time."
+    )
+    loadSeconds = registry.histogram(
+      "thanos_bucket_store_block_load_duration_seconds", "How long opening a block took.",
+      buckets: [0.1, 0.2, 0.5, 1, 2, 5, 15, 30, 60, 120, 300])
+  }
+}
+
+/// A block that is there and is not served, and why.
+struct BadBlock: Sendable {
+  /// What became of it, a label of `thanos_blocks_meta_synced` or `load-failed`.
+  var state: String
+  /// What is wrong.
+  var reason: String
+}
+
+/// Keeps a catalog in step with a bucket.
+final class BlockSync: Sendable {
+  private struct State {
+    var served: Set<ULID> = []
+    var bad: [ULID: BadBlock] = [:]
+    var syncedMs: Int64 = 0
+    var failure: String?
+  }
+
+  private let bucket: any Bucket
+  private let fetcher: BlockFetcher
+  private let openConcurrency: Int
+  private let metrics: BlockMetrics
+  private let logger: Logger
+  private let state = Mutex(State())
+  /// What is served.
+  let catalog: StoreServing.BlockCatalog
+
+  init(_ settings: StoreSettings, bucket: any Bucket, metrics registry: MetricsRegistry, logger: Logger) {
+    self.bucket = bucket
+    self.logger = logger
+    openConcurrency = settings.openConcurrency
+    metrics = BlockMetrics(registry)
+    var options = BlockFetcher.Options()
+    options.cacheFolder = settings.dataFolder
+    options.concurrency = settings.metaConcurrency
+    options.discovery = settings.discovery
+    fetcher = BlockFetcher(
+      bucket: bucket, options: options,
+      filters: [
+        TimeRangeFilter { settings.timeRange(nowMs: $0) }, RelabelFilter(settings.rules),
+        ConsistencyDelayFilter(delayMs: settings.consistencyDelayMs),
+        DeletionMarkFilter(delayMs: settings.deletionDelayMs),
+        DuplicateFilter(),
+      ], metrics: BlockFetcherMetrics(registry), logger: logger)
+    catalog = StoreServing.BlockCatalog { entry in try Self.open(entry.ulid, in: bucket) }
+  }
+
+  /// The blocks that are set aside, the time of the last look (milliseconds, 0: none yet) and what went wrong with it.
+  var status: (bad: [ULID: BadBlock], syncedMs: Int64, failure: String?) {
+    state.withLock { ($0.bad, $0.syncedMs, $0.failure) }
+  }
+
+  private static func open(_ ulid: ULID, in bucket: any Bucket) throws -> Block {
+    guard let path = bucket.localPath("\(ulid)") else {
+      throw StorageError(.io, "open block \(ulid): the bucket \(bucket.name) is not a folder of this machine")
+    }
+    return try Block.open(path: path)
+  }
+
+  /// One look at the bucket. Throws where the bucket cannot be listed: what was served stays.
+  func sync() async throws {
+    let view: BlockView
+    do { view = try await fetcher.fetch() } catch {
+      state.withLock { $0.failure = "\(error)" }
+      throw error
+    }
+    let entries = view.blocks.map { ServedBlock($0) }
+    let before = state.withLock { $0.served }
+    let failed = await openNew(entries.filter { !before.contains($0.ulid) })
+    var bad: [ULID: BadBlock] = failed.mapValues { BadBlock(state: "load-failed", reason: $0) }
+    for (ulid, aside) in view.setAside where aside.state.isDefect {
+      bad[ulid] = BadBlock(state: aside.state.rawValue, reason: aside.reason)
+    }
+    for (ulid, reason) in view.failures { bad[ulid] = BadBlock(state: "failed", reason: reason) }
+    // A meta that could not be read this time says nothing about a block that was good the time before.
+    let known = Dictionary(catalog.blocks.map { ($0.ulid, $0) }, uniquingKeysWith: { first, _ in first })
+    var served = entries.filter { failed[$0.ulid] == nil }
+    served += view.failures.keys.compactMap { known[$0] }
+    let now = Set(served.map(\.ulid))
+    for ulid in before.subtracting(now) {
+      metrics.drops.add(1)
+      logger.info("dropped outdated block", ("block", .string("\(ulid)")))
+    }
+    catalog.replace(with: served)
+    metrics.loaded.set(served.count)
+    let syncedMs = WallClock.nowMs()
+    metrics.lastLoaded.set(Double(syncedMs) / 1000)
+    let listed = bad
+    state.withLock {
+      $0.served = now
+      $0.bad = listed
+      $0.syncedMs = syncedMs
+      $0.failure = nil
+    }
+  }
+
+  /// Opens each block once, so that a broken one is found before somebody asks for it. What fails, and why.
+  private func openNew(_ blocks: [ServedBlock]) async -> [ULID: String] {
+    var failed: [ULID: String] = [:]
+    let bucket = self.bucket
+    let metrics = self.metrics
+    let logger = self.logger
+    await withTaskGroup(of: (ULID, String?).self) { group in
+      var next = blocks.makeIterator()
+      func start() -> Bool {
+        guard let block = next.next() else { return false }
+        group.addTask {
+          metrics.loads.add(1)
+          let watch = Stopwatch()
+          let problem: String? = await BlockingThreads.files.run {
+            do {
+              _ = try Self.open(block.ulid, in: bucket)
+              return nil
+            } catch {
+              return "\(error)"
+            }
+          }
+          metrics.loadSeconds.observe(watch.elapsed)
+          if let problem {
+            metrics.loadFailures.add(1)
+            logger.warn(
+              "loading block failed", ("elapsed", .duration(watch.elapsed)), ("id", .string("\(block.ulid)")),
+              ("err", .string(problem)))
+          } else {
+            logger.debug("loaded new block", ("elapsed", .duration(watch.elapsed)), ("id", .string("\(block.ulid)")))
+          }
+          return (block.ulid, problem)
+        }
+        return true
+      }
+      for _ in 0..<openConcurrency where !start() { break }
+      while let (ulid, problem) = await group.next() {
+        if let problem { failed[ulid] = problem }
+        _ = start()
+      }
+    }
+    if !blocks.isEmpty {
+      logger.info("loaded new blocks", ("count", .int(blocks.count - failed.count)), ("failed", .int(failed.count)))
+    }
+    return failed
+  }
+}
+
+extension BlockState {
+  /// Whether the block is not as it should be, and not just out of the question.
+  fileprivate var isDefect: Bool { self == .malformedMeta || self == .noMeta || self == .failed }
+}
