@@ -4,8 +4,9 @@ public import Transport
 
 /// HTTP and gRPC servers of a component.
 ///
-/// It begins to listen, says healthy, and runs the work. When the process is asked to end, or the work ends, it says not ready, lets
-/// gRPC calls finish, then HTTP requests, each within its grace, and cancels the work last, as requests may need it.
+/// It begins to listen, says healthy, and runs the work. When the process is asked to end, or the work ends, it says
+/// not ready, lets gRPC calls finish, then HTTP requests, each within its grace, and cancels the work last, as requests
+/// may need it.
 public struct ComponentService: Sendable {
   private let context: ComponentContext
   private let options: ServiceOptions
@@ -28,8 +29,9 @@ public struct ComponentService: Sendable {
     router.addProfiles()
   }
 
-  /// Runs the servers and `work`, until the process is asked to end or `work` ends. `onListening` is told the addresses, with the
-  /// ports that were free where none was asked for. Throws what `work` throws, or what keeps the servers from starting.
+  /// Runs the servers and `work`, until the process is asked to end or `work` ends. `onListening` is told the
+  /// addresses, with the ports that were free where none was asked for. Throws what `work` throws, or what keeps the
+  /// servers from starting.
   public func run(
     onListening: @escaping @Sendable (_ http: ListenAddress, _ grpc: ListenAddress?) -> Void = { _, _ in },
     _ work: @escaping @Sendable () async throws -> Void

@@ -1,4 +1,5 @@
-// Users and passwords of `--http.config`: bcrypt hashes, checked by the system's crypt library, which is loaded when there are users.
+// Users and passwords of `--http.config`: bcrypt hashes, checked by the system's crypt library, which is loaded when
+// there are users.
 internal import Synchronization
 internal import Transport
 
@@ -8,8 +9,8 @@ internal import Transport
   internal import Musl
 #endif
 
-/// Checks the credentials of requests. A check costs tens of milliseconds by design, so that what was right stays known for the
-/// life of the process, and checks of unknown users take as long as those of known ones.
+/// Checks the credentials of requests. A check costs tens of milliseconds by design, so that what was right stays known
+/// for the life of the process, and checks of unknown users take as long as those of known ones.
 @safe final class PasswordCheck: Sendable {
   private typealias Crypt =
     @convention(c) (

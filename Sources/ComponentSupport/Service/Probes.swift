@@ -21,7 +21,7 @@ public final class Probes: Sendable {
       let (isHealthy, isReady) = self.state.withLock { ($0.isHealthy, $0.isReady) }
       for (check, holds) in [("healthy", isHealthy), ("ready", isReady)] {
         metrics.gauge(
-          "thanos_status", "Represents status (0 indicates failure, 1 indicates success) of the component.",
+          "thanos_status", "Whether the component is healthy and ready: 1 where it is, 0 where it is not.",
           holds ? 1 : 0, labels: ["check": check, "component": component])
       }
     }

@@ -80,11 +80,11 @@ public final class ReloadRequests: Sendable {
   public var requests: AsyncStream<Void> { stream }
 }
 
-/// Runs a component to its end and returns the exit code of the process: 0 after SIGINT, SIGTERM or an end of its own accord, 1
-/// where it could not start or go on, which is logged.
+/// Runs a component to its end and returns the exit code of the process: 0 after SIGINT, SIGTERM or an end of its own
+/// accord, 1 where it could not start or go on, which is logged.
 ///
-/// `body` is all of the component: its work is child tasks of this call. On a signal `context.shutdown` is asked for; at the second
-/// one the process ends at once.
+/// `body` is all of the component: its work is child tasks of this call. On a signal `context.shutdown` is asked for;
+/// at the second one the process ends at once.
 public func runComponent(
   name: String, command: ParsedCommand, build: BuildFacts, sink: any LogSink = DescriptorSink.standardError,
   body: @escaping @Sendable (ComponentContext) async throws -> Void
@@ -122,7 +122,7 @@ private func addBuildInfo(_ build: BuildFacts, _ metrics: MetricsRegistry) {
   metrics.collect { metrics in
     metrics.gauge(
       "thanos_build_info",
-      "A metric with a constant '1' value labeled by version, revision, branch, and goversion from which thanos was built.",
+      "Always 1; the labels say which build of the program runs.",
       1,
       labels: [
         "branch": build.branch, "goarch": architecture, "goos": "linux", "goversion": "", "revision": build.revision,

@@ -34,7 +34,8 @@ public struct ServiceOptions: Sendable {
     requestLogging = RequestLoggingConfig()
   }
 
-  /// What the flags of `CommonFlags.http`, `.requestLogging` and, with `grpc`, `.grpcServer` say. Throws `ConfigurationError`.
+  /// What the flags of `CommonFlags.http`, `.requestLogging` and, with `grpc`, `.grpcServer` say. Throws
+  /// `ConfigurationError`.
   public init(_ command: ParsedCommand, grpc: Bool) throws(ConfigurationError) {
     self.init(httpAddress: command.text("http-address") ?? "")
     httpGraceMs = Self.milliseconds(command.integer("http-grace-period"))

@@ -1,5 +1,5 @@
-// Signals of the system, told to Swift code: a handler writes the number to a pipe, a thread of its own reads it from there.
-// Handlers may run on any thread in the middle of anything, so that one write is all they do.
+// Signals of the system, told to Swift code: a handler writes the number to a pipe, a thread of its own reads it from
+// there. Handlers may run on any thread in the middle of anything, so that one write is all they do.
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -23,8 +23,8 @@ public enum ProcessSignals {
   private static let observer = Mutex<(@Sendable (ProcessSignal) -> Void)?>(nil)
   private static let isInstalled = Mutex(false)
 
-  /// Takes over SIGINT, SIGTERM and SIGHUP: each is given to `body`, on a thread of its own, instead of ending the process. A later
-  /// call replaces `body`.
+  /// Takes over SIGINT, SIGTERM and SIGHUP: each is given to `body`, on a thread of its own, instead of ending the
+  /// process. A later call replaces `body`.
   public static func observe(_ body: @escaping @Sendable (ProcessSignal) -> Void) {
     observer.withLock { $0 = body }
     isInstalled.withLock { isInstalled in

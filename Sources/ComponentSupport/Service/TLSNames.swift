@@ -31,8 +31,8 @@ extension TLSOptions {
     "CurveP256": "P-256", "CurveP384": "P-384", "CurveP521": "P-521", "X25519": "X25519",
   ]
 
-  /// Sets the cipher suites by Go's names; none leaves OpenSSL's choice. Throws `.value` for an unknown name. As in Go, suites of
-  /// TLS 1.3 cannot be chosen: naming them changes nothing.
+  /// Sets the cipher suites by Go's names; none leaves OpenSSL's choice. Throws `.value` for an unknown name. As in Go,
+  /// suites of TLS 1.3 cannot be chosen: naming them changes nothing.
   public mutating func setCipherSuites(_ names: [String]) throws(ConfigurationError) {
     var chosen: [String] = []
     for name in names {

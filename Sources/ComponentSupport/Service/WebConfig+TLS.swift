@@ -8,8 +8,8 @@ internal import Transport
 #endif
 
 extension WebConfig {
-  /// TLS of the server, or nil for none. Throws `.unsupported` for what the transport does not have, `.io` where text that stands in
-  /// the configuration cannot be kept.
+  /// TLS of the server, or nil for none. Throws `.unsupported` for what the transport does not have, `.io` where text
+  /// that stands in the configuration cannot be kept.
   func tlsOptions() throws(ConfigurationError) -> TLSOptions? {
     guard let tls else { return nil }
     guard tls.allowedClientNames.isEmpty else {

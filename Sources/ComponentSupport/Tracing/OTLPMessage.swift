@@ -4,9 +4,10 @@
 //   ResourceSpans              1 resource {1 attributes}  2 scope_spans
 //   ScopeSpans                 1 scope {1 name, 2 version}  2 spans
 //   Span                       1 trace_id  2 span_id  3 trace_state  4 parent_span_id  5 name  6 kind
-//                              7 start_time_unix_nano (fixed64)  8 end_time_unix_nano (fixed64)  9 attributes
-//                              10 dropped_attributes_count  11 events {1 time_unix_nano (fixed64), 2 name, 3 attributes}
-//                              15 status {2 message, 3 code: error 2}  16 flags (fixed32)
+//                              7 start_time_unix_nano, 8 end_time_unix_nano (fixed64)  9 attributes
+//                              10 dropped_attributes_count
+//                              11 events {1 time_unix_nano (fixed64), 2 name, 3 attributes}
+//                              15 status {2 message, 3 code: error 2}
 //   KeyValue                   1 key  2 value {1 string, 2 bool, 3 int, 4 double}
 internal import Observability
 internal import TSModel

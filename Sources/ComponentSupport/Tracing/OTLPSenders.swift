@@ -4,7 +4,8 @@ internal import TSModel
 internal import Transport
 
 enum OTLPSenders {
-  /// The sender that `config` describes. Throws `.value` where its address is not one, `.unsupported` for what Apus does not speak.
+  /// The sender that `config` describes. Throws `.value` where its address is not one, `.unsupported` for what Apus
+  /// does not speak.
   static func sender(
     _ config: TracingConfig, component: String, build: BuildFacts
   ) throws(ConfigurationError) -> any SpanSender {

@@ -25,8 +25,8 @@ public struct FormParameters: Sendable, Equatable {
   /// No parameters.
   public init() {}
 
-  /// Reads `text`. Throws where an escape is not `%` and two hexadecimal digits, where a `;` separates (as Go refuses it), and
-  /// where there are more than `countMax` parameters.
+  /// Reads `text`. Throws where an escape is not `%` and two hexadecimal digits, where a `;` separates (as Go refuses
+  /// it), and where there are more than `countMax` parameters.
   public init(_ text: String) throws(Malformed) {
     let bytes = Array(text.utf8)
     for part in bytes.split(separator: 0x26) {

@@ -37,7 +37,8 @@ public struct HTTPCall: Sendable {
     }
   }
 
-  /// The parameters of a form's body, then those of the URL, as Go's `ParseForm` has them. The body may have 10 MiB, as there.
+  /// The parameters of a form's body, then those of the URL, as Go's `ParseForm` has them. The body may have 10 MiB, as
+  /// there.
   public func form() async throws -> FormParameters {
     let query = try query()
     guard ["POST", "PUT", "PATCH"].contains(method),

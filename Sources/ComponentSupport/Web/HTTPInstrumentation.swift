@@ -1,4 +1,5 @@
-// What is seen of requests: metrics under Thanos' names, spans, and lines in the log as `--request.logging-config` says.
+// What is seen of requests: metrics under Thanos' names, spans, and lines in the log as `--request.logging-config`
+// says.
 public import Observability
 internal import Transport
 
@@ -25,15 +26,17 @@ public struct HTTPInstrumentation: Sendable {
     let labels = ["code", "handler", "method"]
     let sizes = MetricBuckets.exponential(start: 64, factor: 2, count: 10)
     duration = metrics.histogram(
-      "http_request_duration_seconds", "Tracks the latencies for HTTP requests.", labels: labels,
+      "http_request_duration_seconds", "How long answers to HTTP requests took, in seconds.", labels: labels,
       buckets: Self.durationBuckets, native: true)
     requestSize = metrics.histogram(
-      "http_request_size_bytes", "Tracks the size of HTTP requests.", labels: labels, buckets: sizes, native: true)
+      "http_request_size_bytes", "About how large HTTP requests were, in bytes.", labels: labels, buckets: sizes,
+      native: true)
     responseSize = metrics.histogram(
-      "http_response_size_bytes", "Tracks the size of HTTP responses.", labels: labels, buckets: sizes, native: true)
-    requests = metrics.counter("http_requests_total", "Tracks the number of HTTP requests.", labels: labels)
+      "http_response_size_bytes", "How large the bodies of answers to HTTP requests were, in bytes.", labels: labels,
+      buckets: sizes, native: true)
+    requests = metrics.counter("http_requests_total", "HTTP requests that were answered.", labels: labels)
     inflight = metrics.gauge(
-      "http_inflight_requests", "Current number of HTTP requests the handler is responding to.",
+      "http_inflight_requests", "HTTP requests that are being answered now.",
       labels: ["handler", "method"])
     self.logger = logger
     self.tracer = tracer

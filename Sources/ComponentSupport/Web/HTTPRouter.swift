@@ -1,7 +1,7 @@
 // Which code answers which path.
 //
-// A path is one of `/exact/path`, `/with/:name/inside` (one segment, not empty) and `/prefix/*` (everything below). An exact path
-// goes before one with names, and that before a prefix; of several prefixes the longest counts.
+// A path is one of `/exact/path`, `/with/:name/inside` (one segment, not empty) and `/prefix/*` (everything below). An
+// exact path goes before one with names, and that before a prefix; of several prefixes the longest counts.
 internal import Observability
 public import Transport
 
@@ -149,6 +149,7 @@ public struct HTTPRouter: HTTPHandler {
 
   // MARK: Answering
 
+  /// Answers by the route that matches.
   public func handle(_ request: HTTPServerRequest, _ response: HTTPServerResponse) async throws {
     let sender = ReplySender(response, for: request.head)
     switch match(method: request.head.method, path: request.head.path) {

@@ -1,5 +1,5 @@
-// What stands below /debug/pprof/. Profiles of Go's runtime have no counterpart here; whoever asks for one is told which tool
-// gives the same insight from outside, without a restart.
+// What stands below /debug/pprof/. Profiles of Go's runtime have no counterpart here; whoever asks for one is told
+// which tool gives the same insight from outside, without a restart.
 internal import Transport
 
 #if canImport(Glibc)
@@ -12,13 +12,13 @@ enum ProfileRoutes {
   private static let outside: [(name: String, remedy: String)] = [
     (
       "profile",
-      "a CPU profile is taken from outside: `perf record -F 99 -g -p PID -- sleep 30`, then `perf report`, or `perf script` "
-        + "for tools that draw flame graphs"
+      "a CPU profile is taken from outside: `perf record -F 99 -g -p PID -- sleep 30`, then `perf report`, or "
+        + "`perf script` for tools that draw flame graphs"
     ),
     (
       "heap",
-      "there is no sampling of allocations: `heaptrack -p PID` records them, and process_resident_memory_bytes of /metrics "
-        + "and /proc/PID/smaps_rollup say how much there is"
+      "there is no sampling of allocations: `heaptrack -p PID` records them; process_resident_memory_bytes of "
+        + "/metrics and /proc/PID/smaps_rollup say how much there is"
     ),
     ("allocs", "there is no sampling of allocations: `heaptrack -p PID` records them"),
     ("block", "waits are not sampled: `perf trace -p PID` shows system calls that wait"),

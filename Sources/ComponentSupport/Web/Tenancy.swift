@@ -33,8 +33,8 @@ public struct Tenancy: Sendable {
     self.certificateField = certificateField
   }
 
-  /// The tenant of a request with these fields from this peer. Throws `HTTPProblem` 400 where the name could be taken for a path,
-  /// or where the certificate does not say what it must.
+  /// The tenant of a request with these fields from this peer. Throws `HTTPProblem` 400 where the name could be taken
+  /// for a path, or where the certificate does not say what it must.
   public func tenant(headers: HTTPHeaders, peer: PeerInfo) throws(HTTPProblem) -> String {
     let tenant: String
     if let certificateField {

@@ -23,6 +23,7 @@ public struct DescriptorSink: LogSink {
   /// Standard error.
   public static let standardError = DescriptorSink(descriptor: 2)
 
+  /// Writes the line; what cannot be written is lost.
   public func write(_ line: [UInt8]) {
     unsafe line.withUnsafeBytes { bytes in
       var written = 0
@@ -46,6 +47,7 @@ public final class MemorySink: LogSink {
   /// A sink that keeps at most `countMax` lines.
   public init(countMax: Int = 10_000) { self.countMax = max(1, countMax) }
 
+  /// Keeps the line in place of the oldest one, where there is no room.
   public func write(_ line: [UInt8]) {
     let text = String(decoding: line.last == 0x0A ? line.dropLast() : line[...], as: UTF8.self)
     kept.withLock { lines in

@@ -27,9 +27,13 @@ public enum LogValue: Sendable, Equatable {
 extension LogValue: ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
   ExpressibleByBooleanLiteral
 {
+  /// Text.
   public init(stringLiteral value: String) { self = .string(value) }
+  /// A whole number.
   public init(integerLiteral value: Int64) { self = .integer(value) }
+  /// A number.
   public init(floatLiteral value: Double) { self = .number(value) }
+  /// True or false.
   public init(booleanLiteral value: Bool) { self = .bool(value) }
 }
 

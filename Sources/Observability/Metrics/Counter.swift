@@ -24,6 +24,7 @@ public final class Counter: MetricChild {
   /// What it stands at.
   public var total: Double { Double(whole.load(ordering: .relaxed)) + fractions.load() }
 
+  /// What it stands at.
   public var value: MetricValue { .number(total) }
 }
 
@@ -54,6 +55,7 @@ public final class Gauge: MetricChild {
   /// What it stands at.
   public var current: Double { number.load() }
 
+  /// What it stands at.
   public var value: MetricValue { .number(current) }
 }
 

@@ -27,11 +27,11 @@ public struct ExpositionFormat: Sendable, Equatable {
     }
   }
 
-  /// The form that a request's Accept field asks for: of those that can be served the one with the highest `q`, of equal ones the
-  /// first. Without any of them, and where nothing is asked for, it is Prometheus' text.
+  /// The form that a request's Accept field asks for: of those that can be served the one with the highest `q`, of
+  /// equal ones the first. Without any of them, and where nothing is asked for, it is Prometheus' text.
   ///
-  /// All names here are plain ASCII, so that every way of escaping names leaves them as they are: the one asked for is named in
-  /// the answer.
+  /// All names here are plain ASCII, so that every way of escaping names leaves them as they are: the one asked for is
+  /// named in the answer.
   public static func negotiate(accept: String?) -> ExpositionFormat {
     guard let accept else { return .prometheusText }
     let ranges = MediaRange.parse(accept)
@@ -63,8 +63,8 @@ struct MediaRange {
   var parameters: [String: String]
   var quality: Double
 
-  /// The entries that are acceptable at all, those with the highest quality first, equal ones in their order. At most 32 entries
-  /// are read.
+  /// The entries that are acceptable at all, those with the highest quality first, equal ones in their order. At most
+  /// 32 entries are read.
   static func parse(_ accept: String) -> [MediaRange] {
     var ranges: [MediaRange] = []
     for entry in accept.split(separator: ",", maxSplits: 32).prefix(32) {

@@ -21,7 +21,8 @@ public enum MetricBuckets {
 
 /// Observations counted by size.
 ///
-/// An observation costs a search over the bounds, two atomic additions and nothing else; with native buckets also a lock.
+/// An observation costs a search over the bounds, two atomic additions and nothing else; with native buckets also a
+/// lock.
 public final class Histogram: MetricChild {
   /// Upper bounds of the buckets, ascending, without infinity.
   public let upperBounds: [Double]
@@ -53,6 +54,7 @@ public final class Histogram: MetricChild {
   /// Counts a length of time in seconds.
   public func observe(_ duration: Duration) { observe(duration.seconds) }
 
+  /// What it stands at; count and buckets agree whatever is observed meanwhile.
   public var value: MetricValue {
     var total: UInt64 = 0
     var buckets: [HistogramValue.Bucket] = []

@@ -78,8 +78,8 @@ public final class MetricFamily<Child: MetricChild>: Sendable, CollectableFamily
     self.makeChild = makeChild
   }
 
-  /// The metric with these values of the labels, in the order of the label names; made where it is not there yet. Code that runs
-  /// often keeps what it got.
+  /// The metric with these values of the labels, in the order of the label names; made where it is not there yet. Code
+  /// that runs often keeps what it got.
   public func with(_ values: String...) -> Child { with(values) }
 
   /// The metric with these values of the labels, in the order of the label names; made where it is not there yet.

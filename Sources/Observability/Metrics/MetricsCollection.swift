@@ -119,8 +119,8 @@ public struct MetricsCollection {
     families[family.name] = known
   }
 
-  /// Families by name; labels by name, metrics by their labels. A scraper refuses an answer in which a metric stands twice, so of
-  /// two with the same labels the first one counts.
+  /// Families by name; labels by name, metrics by their labels. A scraper refuses an answer in which a metric stands
+  /// twice, so of two with the same labels the first one counts.
   func sorted() -> [MetricFamilySnapshot] {
     families.values.filter { !$0.metrics.isEmpty }.sorted { $0.name < $1.name }.map { family in
       var family = family

@@ -1,4 +1,5 @@
-// Metrics as messages `io.prometheus.client.MetricFamily`, each behind its length: the form that shows native histograms.
+// Metrics as messages `io.prometheus.client.MetricFamily`, each behind its length: the form that shows native
+// histograms.
 //
 //   MetricFamily  1 name  2 help  3 type (COUNTER 0, GAUGE 1, SUMMARY 2, HISTOGRAM 4)  4 metrics
 //   Metric        1 labels {1 name, 2 value}  2 gauge {1}  3 counter {1}  4 summary  7 histogram

@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// The metrics of a process, or a view of them whose new families carry some constant labels.
 ///
-/// Asking for a family that is there already, of the same kind and with the same labels, gives that family; asking for another
-/// one of the same name is a mistake of the caller and stops the program.
+/// Asking for a family that is there already, of the same kind and with the same labels, gives that family; asking for
+/// another one of the same name is a mistake of the caller and stops the program.
 public final class MetricsRegistry: Sendable {
   private struct State: Sendable {
     var families: [any CollectableFamily] = []
@@ -30,7 +30,8 @@ public final class MetricsRegistry: Sendable {
     self.constantLabels = constantLabels
   }
 
-  /// The same registry for families that carry `labels` besides. Families of one name may differ in the values of such labels.
+  /// The same registry for families that carry `labels` besides. Families of one name may differ in the values of such
+  /// labels.
   public func labeled(_ labels: KeyValuePairs<String, String>) -> MetricsRegistry {
     MetricsRegistry(
       storage: storage, constantLabels: constantLabels + labels.map { MetricLabel($0.key, $0.value) })
@@ -54,8 +55,8 @@ public final class MetricsRegistry: Sendable {
   /// The one gauge of a family without labels.
   public func gauge(_ name: String, _ help: String) -> Gauge { gauge(name, help, labels: []).with() }
 
-  /// A family of histograms with these label names and upper bounds (ascending, without infinity); with `native`, also with
-  /// exponential buckets of factor 1.1, at most 100 of them, which scrapers see that ask for the protobuf format.
+  /// A family of histograms with these label names and upper bounds (ascending, without infinity); with `native`, also
+  /// with exponential buckets of factor 1.1, at most 100 of them, which scrapers see that ask for the protobuf format.
   public func histogram(
     _ name: String, _ help: String, labels: [String] = [], buckets: [Double] = MetricBuckets.standard,
     native: Bool = false
@@ -97,8 +98,8 @@ public final class MetricsRegistry: Sendable {
 
   // MARK: Reading
 
-  /// All metrics as they are now: families by name, metrics of a family by the values of their labels. Families without metrics
-  /// are left out.
+  /// All metrics as they are now: families by name, metrics of a family by the values of their labels. Families without
+  /// metrics are left out.
   public func collected() -> [MetricFamilySnapshot] {
     let (families, collectors) = storage.state.withLock { ($0.families, $0.collectors) }
     var collection = MetricsCollection()

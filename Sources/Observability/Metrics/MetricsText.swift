@@ -1,5 +1,5 @@
-// Metrics as text: Prometheus' 0.0.4 and OpenMetrics' 1.0.0, which differ in the names of counters, the form of numbers, the
-// escapes of help, and the end.
+// Metrics as text: Prometheus' 0.0.4 and OpenMetrics' 1.0.0, which differ in the names of counters, the form of
+// numbers, the escapes of help, and the end.
 
 enum MetricsText {
   static func encode(_ families: [MetricFamilySnapshot], isOpenMetrics: Bool) -> [UInt8] {
@@ -21,7 +21,8 @@ enum MetricsText {
     mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
     mutating func write(_ family: MetricFamilySnapshot) {
-      // OpenMetrics names a family of counters without the suffix that its samples have; what lacks the suffix is no counter.
+      // OpenMetrics names a family of counters without the suffix that its samples have; what lacks the suffix is no
+      // counter.
       let hasSuffix = family.name.hasSuffix("_total")
       let isCounter = family.kind == .counter
       let familyName = isOpenMetrics && isCounter && hasSuffix ? String(family.name.dropLast(6)) : family.name
@@ -96,8 +97,8 @@ enum MetricsText {
   }
 }
 
-/// The shortest text that reads back as `number`, laid out as Go's strconv does with format `g`: with an exponent below 10⁻⁴ and
-/// from 10⁶, of at least two digits.
+/// The shortest text that reads back as `number`, laid out as Go's strconv does with format `g`: with an exponent below
+/// 10⁻⁴ and from 10⁶, of at least two digits.
 func shortestText(_ number: Double) -> String {
   if number.isNaN { return "NaN" }
   if number.isInfinite { return number < 0 ? "-Inf" : "+Inf" }

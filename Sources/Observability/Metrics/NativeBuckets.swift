@@ -1,5 +1,6 @@
 // Exponential buckets of a native histogram: each power of two is cut into 2^schema parts. Bucket i reaches from
-// base^(i-1), excluded, to base^i, included, with base = 2^(2^-schema). Schema 3 is a factor of 1.09 from bucket to bucket.
+// base^(i-1), excluded, to base^i, included, with base = 2^(2^-schema). Schema 3 is a factor of 1.09 from bucket to
+// bucket.
 #if canImport(Glibc)
   internal import Glibc
 #else
@@ -62,7 +63,8 @@ public struct NativeBuckets: Sendable, Equatable {
     return halved
   }
 
-  /// The bucket of `size`, which is above zero. Infinity goes where the largest finite number's next neighbour would be.
+  /// The bucket of `size`, which is above zero. Infinity goes where the largest finite number's next neighbour would
+  /// be.
   static func index(of size: Double, schema: Int) -> Int {
     if size.isInfinite { return index(of: Double.greatestFiniteMagnitude, schema: schema) + 1 }
     // size = fraction × 2^exponent with the fraction in [0.5, 1).
@@ -75,7 +77,8 @@ public struct NativeBuckets: Sendable, Equatable {
       return (exponent + (1 << step) - 1) >> step
     }
     let parts = 1 << schema
-    // The bound of part k within [0.5, 1) is 2^(k/parts - 1); the bucket is that of the first bound not below the fraction.
+    // The bound of part k within [0.5, 1) is 2^(k/parts - 1); the bucket is that of the first bound not below the
+    // fraction.
     var low = 0
     var high = parts
     while low < high {
@@ -85,8 +88,8 @@ public struct NativeBuckets: Sendable, Equatable {
     return low + (exponent - 1) * parts
   }
 
-  /// Buckets as spans of neighbours and the differences of their counts, as the protobuf form has them. Gaps of at most two
-  /// empty buckets are written out.
+  /// Buckets as spans of neighbours and the differences of their counts, as the protobuf form has them. Gaps of at most
+  /// two empty buckets are written out.
   static func spans(_ buckets: [Int: UInt64]) -> (spans: [(offset: Int, length: Int)], deltas: [Int64]) {
     var spans: [(offset: Int, length: Int)] = []
     var deltas: [Int64] = []

@@ -11,8 +11,9 @@ extension MetricsRegistry {
     collect { ProcessFacts.read().add(to: &$0) }
   }
 
-  /// Adds the few `go_*` metrics that dashboards of Thanos show, as far as this process has something to say under these names:
-  /// threads stand for goroutines, memory without a file for the heap, and pauses for garbage collection do not occur.
+  /// Adds the few `go_*` metrics that dashboards of Thanos show, as far as this process has something to say under
+  /// these names: threads stand for goroutines, memory without a file for the heap, and pauses for garbage collection
+  /// do not occur.
   public func addRuntimeMetrics() {
     collect { RuntimeFacts.add(to: &$0) }
   }
@@ -83,27 +84,29 @@ struct ProcessFacts {
 
   func add(to metrics: inout MetricsCollection) {
     if let cpuSeconds {
-      metrics.counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.", cpuSeconds)
+      metrics.counter(
+        "process_cpu_seconds_total", "CPU time that the process has used, by itself and in the kernel, in seconds.",
+        cpuSeconds)
     }
     let gauges: [(name: String, help: String, value: Double?)] = [
-      ("process_max_fds", "Maximum number of open file descriptors.", descriptorsMax),
-      ("process_open_fds", "Number of open file descriptors.", openDescriptors),
-      ("process_resident_memory_bytes", "Resident memory size in bytes.", residentBytes),
+      ("process_max_fds", "How many files and sockets the process may have open.", descriptorsMax),
+      ("process_open_fds", "How many files and sockets the process has open.", openDescriptors),
+      ("process_resident_memory_bytes", "Memory of the process that is in RAM, in bytes.", residentBytes),
       (
-        "process_start_time_seconds", "Start time of the process since unix epoch in seconds.", startTimeSeconds
+        "process_start_time_seconds", "When the process began, in seconds since the Unix epoch.", startTimeSeconds
       ),
-      ("process_virtual_memory_bytes", "Virtual memory size in bytes.", virtualBytes),
-      ("process_virtual_memory_max_bytes", "Maximum amount of virtual memory available in bytes.", virtualBytesMax),
+      ("process_virtual_memory_bytes", "Address space of the process, in bytes.", virtualBytes),
+      ("process_virtual_memory_max_bytes", "How large the address space may become, in bytes.", virtualBytesMax),
     ]
     for gauge in gauges { if let value = gauge.value { metrics.gauge(gauge.name, gauge.help, value) } }
     if let receivedBytes {
       metrics.counter(
-        "process_network_receive_bytes_total", "Number of bytes received by the process over the network.",
+        "process_network_receive_bytes_total", "Bytes of IP that the process' network namespace has received.",
         receivedBytes)
     }
     if let transmittedBytes {
       metrics.counter(
-        "process_network_transmit_bytes_total", "Number of bytes sent by the process over the network.",
+        "process_network_transmit_bytes_total", "Bytes of IP that the process' network namespace has sent.",
         transmittedBytes)
     }
   }

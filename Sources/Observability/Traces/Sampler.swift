@@ -41,8 +41,8 @@ public struct Sampler: Sendable {
     return Sampler(name: "rate \(shortestText(perSecond))/s") { _, _ in limiter.take(now: clock()) }
   }
 
-  /// As the parent, where there is one; what begins a trace is up to `root`. Where given, `local` and `remote` decide instead for
-  /// children of sampled parents of this process and of others.
+  /// As the parent, where there is one; what begins a trace is up to `root`. Where given, `local` and `remote` decide
+  /// instead for children of sampled parents of this process and of others.
   public static func parentBased(_ root: Sampler, local: Sampler = .always, remote: Sampler = .always) -> Sampler {
     Sampler(name: "parent based, \(root.name)") { traceID, parent in
       guard let parent else { return root.isSampled(traceID, parent: nil) }

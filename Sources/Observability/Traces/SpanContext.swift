@@ -73,8 +73,8 @@ public struct SpanContext: Hashable, Sendable {
     self.traceState = traceState
   }
 
-  /// Reads the field `traceparent` of W3C Trace Context, and `tracestate` beside it. Nil where the former is not as it should be;
-  /// versions above 00 may have more behind the flags.
+  /// Reads the field `traceparent` of W3C Trace Context, and `tracestate` beside it. Nil where the former is not as it
+  /// should be; versions above 00 may have more behind the flags.
   public init?(traceparent: String, tracestate: String = "") {
     let parts = trimmed(traceparent).split(separator: "-", maxSplits: 4, omittingEmptySubsequences: false)
     guard parts.count >= 4, parts[0].utf8.count == 2, parts[3].utf8.count == 2,

@@ -31,8 +31,8 @@ public final class Tracer: Sendable {
 
   func export(_ span: FinishedSpan) { exporter?.export(span) }
 
-  /// Begins a span; whoever begins it ends it. Its parent is `parent`, else the current task's span. With `forced` it is recorded
-  /// whatever the sampler says.
+  /// Begins a span; whoever begins it ends it. Its parent is `parent`, else the current task's span. With `forced` it
+  /// is recorded whatever the sampler says.
   public func startSpan(
     _ name: String, parent: SpanContext? = nil, kind: SpanKind = .internal, forced: Bool = false,
     attributes: [(key: String, value: AttributeValue)] = []
@@ -47,7 +47,8 @@ public final class Tracer: Sendable {
       attributes: attributes)
   }
 
-  /// Runs `body` as a span: the current one of its task and of the tasks below. What it throws becomes the span's error.
+  /// Runs `body` as a span: the current one of its task and of the tasks below. What it throws becomes the span's
+  /// error.
   public func withSpan<Result>(
     _ name: String, parent: SpanContext? = nil, kind: SpanKind = .internal, forced: Bool = false,
     attributes: [(key: String, value: AttributeValue)] = [], isolation: isolated (any Actor)? = #isolation,
