@@ -122,7 +122,8 @@ public struct HTTPClientOptions: Sendable {
   public var headBytesMax = 256 << 10
   /// The body of an answer once decompressed, bytes; 0 is no limit. A longer one fails with `.limit`.
   public var bodyBytesMax = 0
-  /// Bytes of an answer that wait for the reader before the sender is held up, and of a request before its writer is.
+  /// Bytes of an answer that wait for the reader before the sender is held up, and of a request before its writer is. Over
+  /// HTTP/2, libcurl itself takes up to 32 MiB more of a stream before it holds the sender up.
   public var bufferBytes = 256 << 10
 
   /// Thanos' defaults, without limits on time and size beyond those of connecting.
