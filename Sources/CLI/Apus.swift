@@ -30,7 +30,7 @@ struct Apus {
     case .run(let command):
       switch command.path.first {
       case "store": exit(await StoreCommand.run(command, build: BuildFacts(version: version)))
-      default: exit(ToolCommands.run(command))
+      default: exit(await ToolCommands.run(command))
       }
     }
   }

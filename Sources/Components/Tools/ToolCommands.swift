@@ -7,17 +7,21 @@ internal import TSModel
 public enum ToolCommands {
   /// Everything below `apus tools`.
   public static let spec = CommandSpec(
-    "tools", "Tools for blocks of Prometheus and Thanos.",
+    "tools", "Tools for blocks of Prometheus and Thanos, on disk and in buckets.",
     commands: [
       CommandSpec(
         "block", "Look into blocks on disk, check them, and make them.",
         commands: [DumpCommand.spec, VerifyCommand.spec, StatsCommand.spec, CreateFromCommand.spec]),
+      BucketCommands.spec,
       CommandSpec("bench", "Data for benchmarks.", commands: [GenerateCommand.spec]),
     ])
 
   /// Runs the selected tool. Returns the exit code: 0 where all went well, 1 where it did not or defects were found.
-  public static func run(_ command: ParsedCommand) -> Int32 {
+  public static func run(_ command: ParsedCommand) async -> Int32 {
     do {
+      if command.path.count == 3, command.path[1] == "bucket" {
+        return try await BucketCommands.run(command.path[2], command)
+      }
       switch command.path.dropFirst().joined(separator: " ") {
       case "block dump": return try DumpCommand.run(command)
       case "block verify": return try VerifyCommand.run(command)
