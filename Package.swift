@@ -123,7 +123,8 @@ let package = Package(
     tests("StoreServing", ["StoreServing", "StoreAPI", "Storage", "TSModel", "Transport", "Observability"]),
     tests("StoreGateway", ["StoreGateway", "StoreServing", "StoreAPI", "ComponentSupport", "TSModel", "Transport"]),
     tests("ComponentSupport", ["ComponentSupport", "TSModel", "Observability", "Transport"]),
-    tests("Tools", ["Tools", "Storage", "TSModel", "ComponentSupport"]),
+    tests(
+      "Tools", ["Tools", "Storage", "TSModel", "ObjectStore", "BucketBlocks", "Observability", "ComponentSupport"]),
     tests("Tidy", []),
     tests("EndToEnd", []),
   ],

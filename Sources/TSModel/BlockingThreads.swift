@@ -88,6 +88,7 @@
   private func takeFirst() -> (@Sendable () -> Void)? {
     guard nextIndex < queue.count else { return nil }
     let work = queue[nextIndex]
+    queue[nextIndex] = {}  // what it holds on to goes with it
     nextIndex += 1
     if nextIndex == queue.count {
       queue.removeAll(keepingCapacity: queue.capacity <= 1024)

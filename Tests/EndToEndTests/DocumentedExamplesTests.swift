@@ -34,12 +34,26 @@ import Testing
     return lines.first == first && fits(lines.dropFirst(), pattern.dropFirst())
   }
 
+  /// The words of a command line as a shell takes them apart: single quotes hold what stands between them together.
+  private static func words(_ command: String) -> [String] {
+    var words = [""]
+    var isQuoted = false
+    for character in command {
+      switch character {
+      case "'": isQuoted.toggle()
+      case " " where !isQuoted: words.append("")
+      default: words[words.count - 1].append(character)
+      }
+    }
+    return words.filter { !$0.isEmpty }
+  }
+
   @Test func examplesPrintWhatThePageSays() throws {
     let examples = try Self.examples(in: "docs/components/tools.md")
     #expect(examples.count >= 5)
     for example in examples {
-      let arguments = example.command.split(separator: " ").map { word in
-        word.hasPrefix("fixtures/") ? Fixtures.repository + "/" + word : String(word)
+      let arguments = Self.words(example.command).map { word in
+        word.replacing("fixtures/", with: Fixtures.repository + "/fixtures/")
       }
       let result = try BuiltProgram.run(arguments, timeLimitSeconds: 60)
       let printed = (result.outputText + result.errorText).replacing(Fixtures.repository + "/", with: "")
