@@ -1,3 +1,19 @@
 // c-ares, which asks name servers.
 #pragma once
 #include <ares.h>
+
+/// `ARES_GETSOCK_READABLE` is a macro: whether the socket at `index` of `ares_getsock` waits to be read.
+static inline int apus_ares_is_readable(int bits, int index) { return ARES_GETSOCK_READABLE(bits, index) != 0; }
+
+/// `ARES_GETSOCK_WRITABLE` is a macro: whether the socket at `index` of `ares_getsock` waits to be written.
+static inline int apus_ares_is_writable(int bits, int index) { return ARES_GETSOCK_WRITABLE(bits, index) != 0; }
+
+/// How many sockets `ares_getsock` tells at most.
+enum { apus_ares_sockets_max = ARES_GETSOCK_MAXNUM };
+
+/// A channel with these times: the first try may take `timeout_ms`, each later one longer. Without `lookups` of its own it
+/// reads /etc/hosts first, then asks the servers of /etc/resolv.conf.
+static inline int apus_ares_channel(ares_channel *channel, int timeout_ms, int tries) {
+  struct ares_options options = {.timeout = timeout_ms, .tries = tries};
+  return ares_init_options(channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+}

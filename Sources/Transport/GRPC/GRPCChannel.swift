@@ -1,0 +1,294 @@
+// Calls to a server, or to several behind one name: connections are made when they are needed, and again when they break.
+import Synchronization
+
+/// A channel to a target: `host:port`, `unix:/path`, or a name to look up, see `EndpointName`. gRPC's `dns:///` and
+/// `passthrough:///` before it are understood.
+public final class GRPCChannel: Sendable {
+  private enum Target: Sendable {
+    case fixed(PeerAddress)
+    case name(EndpointName)
+  }
+
+  private struct State {
+    var subchannels: [GRPCSubchannel] = []
+    var turn = 0
+    var resolvedAt: ContinuousClock.Instant?
+    var lookup: Task<Void, any Error>?
+    var isClosed = false
+  }
+
+  /// The target as it was given.
+  public let targetName: String
+  private let target: Target
+  private let authority: String
+  private let options: GRPCChannelOptions
+  private let connectionOptions: HTTP2ClientOptions
+  private let state = Mutex(State())
+
+  /// A channel to `target`; connects with the first call. Throws `.argument` where the target is none.
+  public init(target text: String, options: GRPCChannelOptions) throws(TransportError) {
+    targetName = text
+    var options = options
+    options.maxReceiveMessageBytes = min(max(options.maxReceiveMessageBytes, 0), Int(UInt32.max))
+    options.maxSendMessageBytes = min(max(options.maxSendMessageBytes, 0), Int(UInt32.max))
+    self.options = options
+    var name = text
+    for scheme in ["dns:///", "passthrough:///"] where name.hasPrefix(scheme) { name.removeFirst(scheme.count) }
+    var serverName: String?
+    if name.hasPrefix("unix:") {
+      var path = name.dropFirst("unix:".count)
+      if path.hasPrefix("//") { path = path.dropFirst(2) }
+      target = .fixed(.unix(path: String(path)))
+      authority = "localhost"
+    } else {
+      let endpoint = try EndpointName(name)
+      authority = endpoint.port.map { HostPort(host: endpoint.host, port: $0).description } ?? endpoint.host
+      serverName = endpoint.host
+      if endpoint.lookup == .none, let port = endpoint.port, DNSResolver.isNumeric(endpoint.host) {
+        target = .fixed(.tcp(host: endpoint.host, port: port))
+      } else {
+        target = .name(endpoint)
+      }
+    }
+    var connectionOptions = HTTP2ClientOptions(loops: options.loops)
+    connectionOptions.tls = options.tls
+    if connectionOptions.tls != nil, connectionOptions.tls?.serverName == nil {
+      connectionOptions.tls?.serverName = serverName
+    }
+    connectionOptions.limits.keepaliveMs = options.keepaliveMs
+    connectionOptions.limits.keepaliveTimeoutMs = options.keepaliveTimeoutMs
+    connectionOptions.limits.handshakeTimeoutMs = options.connectTimeoutMs
+    self.connectionOptions = connectionOptions
+    if case .fixed(let address) = target {
+      let subchannel = GRPCSubchannel(address: address, options: connectionOptions, backoff: options.backoff)
+      state.withLock { $0.subchannels = [subchannel] }
+    } else if options.resolver == nil {
+      throw TransportError(.argument, "\(quoted(text)) must be looked up, and the channel has no resolver")
+    }
+  }
+
+  // MARK: Calls
+
+  /// A call with one message each way.
+  public func unary(
+    path: String, message: [UInt8], metadata: HTTPHeaders = [:], timeoutMs: Int? = nil
+  ) async throws(GRPCStatus) -> [UInt8] {
+    try await retrying(path, .unary, message, metadata, timeoutMs) { call throws(GRPCStatus) in
+      try await call.onlyMessage()
+    }
+  }
+
+  /// A call with one message there and any number back. Where there is a retry policy, it waits for the first sign of the
+  /// answer.
+  public func serverStream(
+    path: String, message: [UInt8], metadata: HTTPHeaders = [:], timeoutMs: Int? = nil
+  ) async throws(GRPCStatus) -> GRPCClientCall {
+    try await retrying(path, .serverStream, message, metadata, timeoutMs) { [options] call throws(GRPCStatus) in
+      if options.retry != nil { _ = try await call.initialMetadata() }
+      return call
+    }
+  }
+
+  /// A call whose messages are sent by the caller. It is never tried again.
+  public func call(
+    path: String, kind: GRPCMethod.Kind = .bidiStream, metadata: HTTPHeaders = [:], timeoutMs: Int? = nil
+  ) async throws(GRPCStatus) -> GRPCClientCall {
+    options.observer?.callStarted(path: path, kind: kind)
+    return try await begin(path, kind, nil, metadata, deadline(timeoutMs), .now)
+  }
+
+  private func deadline(_ timeoutMs: Int?) -> ContinuousClock.Instant? {
+    timeoutMs.map { .now + .milliseconds(max(0, min($0, Int(Int32.max) * 1_000))) }
+  }
+
+  private func retrying<Result>(
+    _ path: String, _ kind: GRPCMethod.Kind, _ message: [UInt8], _ metadata: HTTPHeaders, _ timeoutMs: Int?,
+    _ body: (GRPCClientCall) async throws(GRPCStatus) -> Result
+  ) async throws(GRPCStatus) -> Result {
+    guard message.count <= options.maxSendMessageBytes else {
+      throw GRPCStatus(
+        .resourceExhausted,
+        "grpc: trying to send message larger than max (\(message.count) vs. \(options.maxSendMessageBytes))")
+    }
+    var frames: [UInt8] = []
+    try options.compression.appendFrame(message, to: &frames)
+    let (deadline, began) = (deadline(timeoutMs), ContinuousClock.now)
+    var attempt = 1
+    while true {
+      let failure: GRPCStatus
+      var mayRetry = true
+      options.observer?.callStarted(path: path, kind: kind)
+      do throws(GRPCStatus) {
+        let call = try await begin(path, kind, frames, metadata, deadline, began)
+        do throws(GRPCStatus) { return try await body(call) } catch {
+          failure = error
+          mayRetry = !call.hasBegunAnswer
+        }
+      } catch {
+        failure = error
+      }
+      guard let retry = options.retry, mayRetry, attempt < retry.maxAttempts, retry.codes.contains(failure.code) else {
+        throw failure
+      }
+      attempt += 1
+      let pause = Duration.milliseconds(retry.backoffMs(before: attempt, jitter: Double.random(in: -1...1)))
+      if let deadline, ContinuousClock.now + pause >= deadline { throw failure }
+      do { try await Task.sleep(for: pause) } catch { throw GRPCStatus(.cancelled, "context canceled") }
+    }
+  }
+
+  private func begin(
+    _ path: String, _ kind: GRPCMethod.Kind, _ frames: [UInt8]?, _ metadata: HTTPHeaders,
+    _ deadline: ContinuousClock.Instant?, _ began: ContinuousClock.Instant
+  ) async throws(GRPCStatus) -> GRPCClientCall {
+    do throws(GRPCStatus) {
+      if let deadline, deadline <= .now { throw GRPCStatus(.deadlineExceeded, "context deadline exceeded") }
+      let connection = try await connection(until: deadline)
+      var headers: HTTPHeaders = [
+        "te": "trailers", "content-type": "application/grpc", "user-agent": options.userAgent,
+        "grpc-accept-encoding": GRPCCompression.accepted,
+      ]
+      if options.compression != .identity { headers.add("grpc-encoding", options.compression.rawValue) }
+      if let deadline { headers.add("grpc-timeout", GRPCTimeout.format(deadline - .now)) }
+      GRPCMetadata.add(metadata, to: &headers)
+      let head = HTTPRequestHead(
+        method: "POST", target: path, headers: headers, scheme: options.tls == nil ? "http" : "https",
+        authority: authority, version: .http2)
+      let stream: HTTP2ClientStream
+      do throws(TransportError) {
+        stream = try connection.call(head, body: frames ?? [], ends: frames != nil)
+      } catch {
+        throw error.grpcStatus
+      }
+      return GRPCClientCall(
+        path: path, kind: kind, stream: stream, deadline: deadline, messagesSent: frames == nil ? 0 : 1,
+        hasFinishedSending: frames != nil, began: began, options: options)
+    } catch {
+      options.observer?.callEnded(
+        path: path, kind: kind, code: error.code, duration: .now - began, messagesReceived: 0, messagesSent: 0)
+      throw error
+    }
+  }
+
+  // MARK: Connections
+
+  /// A connection to one of the addresses, by `deadline`.
+  private func connection(until deadline: ContinuousClock.Instant?) async throws(GRPCStatus) -> HTTP2ClientConnection {
+    if let ready = readyConnection() { return ready }
+    guard let deadline else { return try await connect() }
+    let result = await withTaskGroup(of: Result<HTTP2ClientConnection, GRPCStatus>.self) { group in
+      group.addTask {
+        do throws(GRPCStatus) { return .success(try await self.connect()) } catch { return .failure(error) }
+      }
+      group.addTask {
+        do { try await Task.sleep(until: deadline, clock: .continuous) } catch {
+          return .failure(GRPCStatus(.cancelled, "context canceled"))
+        }
+        return .failure(GRPCStatus(.deadlineExceeded, "context deadline exceeded while connecting"))
+      }
+      let first = await group.next()
+      group.cancelAll()
+      return first ?? .failure(GRPCStatus(.cancelled, "context canceled"))
+    }
+    return try result.get()
+  }
+
+  /// A connection that is there already: the fast way.
+  private func readyConnection() -> HTTP2ClientConnection? {
+    state.withLock { state in
+      guard isFresh(state) else { return nil }
+      let count = state.subchannels.count
+      for step in 0..<count {
+        let index = options.balancing == .roundRobin ? (state.turn + step) % count : step
+        let subchannel = state.subchannels[index]
+        if let connection = subchannel.ready {
+          if options.balancing == .roundRobin { state.turn = (index + 1) % count }
+          return connection
+        }
+        // Whoever has its turn and no connection gets one for later.
+        if options.balancing == .roundRobin { subchannel.prepare() }
+      }
+      return nil
+    }
+  }
+
+  /// Whether the addresses need not be looked up first.
+  private func isFresh(_ state: State) -> Bool {
+    guard case .name = target else { return true }
+    guard let resolvedAt = state.resolvedAt else { return false }
+    return ContinuousClock.now - resolvedAt < .milliseconds(options.resolveIntervalMs)
+  }
+
+  private func connect() async throws(GRPCStatus) -> HTTP2ClientConnection {
+    try await resolve()
+    if let ready = readyConnection() { return ready }
+    let subchannels = state.withLock { $0.isClosed ? [] : $0.subchannels }
+    var failure = GRPCStatus(.unavailable, "no addresses for \(targetName)")
+    if options.balancing == .roundRobin { for subchannel in subchannels { subchannel.prepare() } }
+    for subchannel in subchannels {
+      do throws(GRPCStatus) { return try await subchannel.connection() } catch { failure = error }
+      if let ready = readyConnection() { return ready }
+    }
+    // All failed: names are looked up again before the next attempt, but not more often than each second.
+    state.withLock { state in
+      if let resolvedAt = state.resolvedAt, ContinuousClock.now - resolvedAt > .seconds(1) { state.resolvedAt = nil }
+    }
+    throw failure
+  }
+
+  /// Looks the name up where that is due; several calls wait for one lookup. Known addresses outlive a lookup that fails.
+  private func resolve() async throws(GRPCStatus) {
+    guard case .name(let name) = target, let resolver = options.resolver else { return }
+    let lookup = state.withLock { state -> Task<Void, any Error>? in
+      if isFresh(state) || state.isClosed { return nil }
+      if let lookup = state.lookup { return lookup }
+      let lookup = Task { try await self.update(name, resolver) }
+      state.lookup = lookup
+      return lookup
+    }
+    guard let lookup else { return }
+    do { try await lookup.value } catch {
+      if state.withLock({ $0.subchannels.isEmpty }) {
+        throw GRPCStatus(.unavailable, "name resolver error: produced zero addresses: \(error)")
+      }
+    }
+  }
+
+  private func update(_ name: EndpointName, _ resolver: DNSResolver) async throws {
+    defer { state.withLock { $0.lookup = nil } }
+    var addresses: [PeerAddress] = []
+    for found in try await name.addresses(by: resolver) {
+      let hosts = DNSResolver.isNumeric(found.host) ? [found.host] : try await resolver.addresses(of: found.host)
+      addresses += hosts.map { PeerAddress.tcp(host: $0, port: found.port) }
+    }
+    let leaving = state.withLock { state -> [GRPCSubchannel] in
+      state.resolvedAt = .now
+      guard !state.isClosed else { return [] }
+      var known = Dictionary(state.subchannels.map { ($0.address, $0) }) { first, _ in first }
+      var seen: Set<PeerAddress> = []
+      state.subchannels = addresses.filter { seen.insert($0).inserted }.map { address in
+        known.removeValue(forKey: address)
+          ?? GRPCSubchannel(address: address, options: connectionOptions, backoff: options.backoff)
+      }
+      return Array(known.values)
+    }
+    for subchannel in leaving { subchannel.close() }
+  }
+
+  /// The addresses that are known now.
+  public var addresses: [PeerAddress] { state.withLock { $0.subchannels.map(\.address) } }
+
+  /// Takes no more calls; those that run go on.
+  public func close() {
+    let subchannels = state.withLock { state in
+      state.isClosed = true
+      return state.subchannels
+    }
+    for subchannel in subchannels { subchannel.close() }
+  }
+}
+
+extension GRPCClientCall {
+  /// Whether something of the answer came that a retry would repeat: an answer of trailers alone is none.
+  var hasBegunAnswer: Bool { answerHead.map { $0["grpc-status"] == nil } ?? false }
+}

@@ -1,0 +1,239 @@
+// One call of a client: messages out, messages in, and how it ended.
+import Synchronization
+
+/// A call that a channel made. One task writes and one task reads at a time; both may be the same.
+public final class GRPCClientCall: Sendable {
+  /// `/thanos.Store/Series`
+  public let path: String
+  /// Which sides stream.
+  public let kind: GRPCMethod.Kind
+
+  private struct State {
+    var deframer: GRPCDeframer
+    var encoding = GRPCCompression.identity
+    var head: HTTPHeaders?
+    var trailers = HTTPHeaders()
+    var outcome: GRPCStatus?
+    var timer: Task<Void, Never>?
+    var hasExpired = false
+    var messagesReceived = 0
+    var messagesSent: Int
+    var hasFinishedSending: Bool
+  }
+
+  private let stream: HTTP2ClientStream
+  private let options: GRPCChannelOptions
+  private let began: ContinuousClock.Instant
+  private let state: Mutex<State>
+
+  init(
+    path: String, kind: GRPCMethod.Kind, stream: HTTP2ClientStream, deadline: ContinuousClock.Instant?,
+    messagesSent: Int, hasFinishedSending: Bool, began: ContinuousClock.Instant, options: GRPCChannelOptions
+  ) {
+    self.path = path
+    self.kind = kind
+    self.stream = stream
+    self.options = options
+    self.began = began
+    state = Mutex(
+      State(
+        deframer: GRPCDeframer(maxMessageBytes: options.maxReceiveMessageBytes), messagesSent: messagesSent,
+        hasFinishedSending: hasFinishedSending))
+    guard let deadline else { return }
+    // The timer must not keep the call.
+    let timer = Task { [weak self] in
+      do { try await Task.sleep(until: deadline, clock: .continuous) } catch { return }
+      self?.expire()
+    }
+    state.withLock { $0.timer = timer }
+  }
+
+  deinit { finish(GRPCStatus(.cancelled, "the call was let go of before its end")) }
+
+  private func expire() {
+    state.withLock { $0.hasExpired = true }
+    finish(Self.expired)
+  }
+
+  private static let expired = GRPCStatus(.deadlineExceeded, "context deadline exceeded")
+
+  // MARK: Writing
+
+  /// Sends a message. Suspends while the server reads slower than this writes. Throws where the call has ended; its outcome is
+  /// what reading gives.
+  public func send(_ message: [UInt8]) async throws(GRPCStatus) {
+    guard message.count <= options.maxSendMessageBytes else {
+      throw GRPCStatus(
+        .resourceExhausted,
+        "grpc: trying to send message larger than max (\(message.count) vs. \(options.maxSendMessageBytes))")
+    }
+    var frames: [UInt8] = []
+    try options.compression.appendFrame(message, to: &frames)
+    do {
+      try await stream.write(frames)
+      state.withLock { $0.messagesSent += 1 }
+    } catch {
+      throw await ended(by: error)
+    }
+  }
+
+  /// Says that no more messages come.
+  public func finishSending() async throws(GRPCStatus) {
+    do {
+      try await stream.finish()
+      state.withLock { $0.hasFinishedSending = true }
+    } catch {
+      throw await ended(by: error)
+    }
+  }
+
+  // MARK: Reading
+
+  /// The server's metadata before its first message; waits for it.
+  public func initialMetadata() async throws(GRPCStatus) -> HTTPHeaders {
+    do {
+      return try GRPCMetadata.metadata(of: try await head())
+    } catch {
+      throw await ended(by: error)
+    }
+  }
+
+  /// The next message, or nil where the call ended with OK. Throws the outcome where it is another.
+  public func nextMessage() async throws(GRPCStatus) -> [UInt8]? {
+    do {
+      _ = try await head()
+      while true {
+        if let message = try nextOfBuffered() { return message }
+        guard let part = try await stream.nextBodyPart() else { break }
+        state.withLock { $0.deframer.push(part) }
+      }
+      try state.withLock { state throws(GRPCStatus) in try state.deframer.finish() }
+    } catch {
+      throw await ended(by: error)
+    }
+    let outcome = conclude()
+    if outcome.code == .ok { return nil }
+    throw outcome
+  }
+
+  private func nextOfBuffered() throws(GRPCStatus) -> [UInt8]? {
+    let (frame, encoding) = try state.withLock { state throws(GRPCStatus) in
+      let frame = try state.deframer.next()
+      if frame != nil { state.messagesReceived += 1 }
+      return (frame, state.encoding)
+    }
+    guard let frame else { return nil }
+    return try GRPCCompression.message(of: frame, encoding: encoding, limitBytes: options.maxReceiveMessageBytes)
+  }
+
+  /// The one message of a method whose server does not stream. Throws the outcome where it is not OK, Internal where there is
+  /// none, or a second.
+  public func onlyMessage() async throws(GRPCStatus) -> [UInt8] {
+    guard let message = try await nextMessage() else {
+      throw GRPCStatus(
+        .internal, "cardinality violation: expected <EOF> for non server-streaming RPCs, but received none")
+    }
+    guard try await nextMessage() == nil else {
+      cancel()
+      throw GRPCStatus(
+        .internal, "cardinality violation: expected <EOF> for non server-streaming RPCs, but received another message")
+    }
+    return message
+  }
+
+  /// The outcome, where the call has ended.
+  public var outcome: GRPCStatus? { state.withLock { $0.outcome } }
+
+  /// The metadata that came with the outcome; complete once the call has ended.
+  public var trailingMetadata: HTTPHeaders {
+    let trailers = state.withLock { $0.trailers }
+    var metadata = HTTPHeaders()
+    for (name, value) in trailers where !GRPCMetadata.isReserved(name) { metadata.add(name, value) }
+    return metadata
+  }
+
+  /// The fields of the answer's head, once it was read.
+  var answerHead: HTTPHeaders? { state.withLock { $0.head } }
+
+  /// Ends the call here and tells the server.
+  public func cancel() { finish(GRPCStatus(.cancelled, "context canceled")) }
+
+  // MARK: Ends
+
+  /// The answer's head, checked.
+  private func head() async throws -> HTTPHeaders {
+    if let head = state.withLock({ $0.head }) { return head }
+    let answer = try await stream.responseHead()
+    let headers = answer.headers
+    let contentType = headers["content-type"] ?? ""
+    if answer.status != 200 {
+      throw GRPCStatus(trailers: headers)
+        ?? GRPCStatus(
+          GRPCStatus.code(ofHTTPStatus: answer.status),
+          "unexpected HTTP status code received from server: \(answer.status)")
+    }
+    guard contentType.lowercased().hasPrefix("application/grpc") else {
+      throw GRPCStatus(.unknown, "transport: received unexpected content-type \(quoted(contentType))")
+    }
+    let encodingName = headers["grpc-encoding"] ?? "identity"
+    guard let encoding = GRPCCompression(rawValue: encodingName) else {
+      throw GRPCStatus(.internal, "grpc: Decompressor is not installed for grpc-encoding \(quoted(encodingName))")
+    }
+    state.withLock { state in
+      state.head = headers
+      state.encoding = encoding
+    }
+    return headers
+  }
+
+  /// The body is read to its end: what the trailers say.
+  private func conclude() -> GRPCStatus {
+    let (head, known) = state.withLock { ($0.head ?? [:], $0.outcome) }
+    if let known { return known }
+    let trailers = stream.trailers
+    let isInHead = trailers["grpc-status"] == nil && head["grpc-status"] != nil
+    let outcome =
+      GRPCStatus(trailers: isInHead ? head : trailers)
+      ?? GRPCStatus(.internal, "server closed the stream without sending trailers")
+    let isWhole = state.withLock { state in
+      state.trailers = isInHead ? head : trailers
+      return state.hasFinishedSending
+    }
+    return finish(outcome, cancels: !isWhole)
+  }
+
+  /// The outcome of a call that an error ended. The server's word counts where it came before.
+  private func ended(by error: any Error) async -> GRPCStatus {
+    if let known = outcome { return known }
+    switch error {
+    case let status as GRPCStatus: return finish(status)
+    case is CancellationError: return finish(GRPCStatus(.cancelled, "context canceled"))
+    case let error as TransportError:
+      if state.withLock({ $0.hasExpired }) { return finish(Self.expired) }
+      // A server may answer and reset what it does not want to read: then the answer is there.
+      if error.code == .closed, let status = GRPCStatus(trailers: stream.trailers) { return finish(status) }
+      return finish(error.code == .closed ? GRPCStatus(.unavailable, "\(error)") : error.grpcStatus)
+    default: return finish(GRPCStatus(of: error))
+    }
+  }
+
+  /// Keeps the first outcome, and ends the stream where it goes on.
+  @discardableResult
+  private func finish(_ status: GRPCStatus, cancels: Bool = true) -> GRPCStatus {
+    let (timer, isFirst, outcome, counts) = state.withLock { state in
+      let isFirst = state.outcome == nil
+      let outcome = state.outcome ?? status
+      state.outcome = outcome
+      defer { state.timer = nil }
+      return (state.timer, isFirst, outcome, (state.messagesReceived, state.messagesSent))
+    }
+    guard isFirst else { return outcome }
+    timer?.cancel()
+    // A stream that has ended takes no notice.
+    if cancels { stream.cancel() }
+    options.observer?.callEnded(
+      path: path, kind: kind, code: outcome.code, duration: .now - began, messagesReceived: counts.0,
+      messagesSent: counts.1)
+    return outcome
+  }
+}
