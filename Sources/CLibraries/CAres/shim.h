@@ -17,3 +17,11 @@ static inline int apus_ares_channel(ares_channel *channel, int timeout_ms, int t
   struct ares_options options = {.timeout = timeout_ms, .tries = tries};
   return ares_init_options(channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
 }
+
+/// Milliseconds until c-ares has something to do, at most `max_seconds`. `struct timeval` belongs to whichever module met it
+/// first, so Swift does not touch it.
+static inline int apus_ares_wait_ms(ares_channel channel, int max_seconds) {
+  struct timeval most = {.tv_sec = max_seconds}, wait;
+  const struct timeval *next = ares_timeout(channel, &most, &wait);
+  return !next ? max_seconds * 1000 : (int)next->tv_sec * 1000 + (int)(next->tv_usec / 1000);
+}

@@ -133,11 +133,8 @@ import Synchronization
     guard let channel = unsafe channel, ContinuousClock.now - channelMadeAt > .seconds(Self.channelAgeMaxSeconds) else {
       return
     }
-    var limit = timeval(tv_sec: 3_600, tv_usec: 0)
-    var wait = timeval()
-    // Where c-ares waits for nothing, it takes the limit.
-    let next = unsafe ares_timeout(channel, &limit, &wait)
-    guard let next = unsafe next, unsafe next.pointee.tv_sec == 3_600 else { return }
+    // Where c-ares waits for nothing, it takes what it may.
+    guard unsafe apus_ares_wait_ms(channel, 3_600) == 3_600_000 else { return }
     // The old channel goes on where a new one cannot be made.
     do { try makeChannel() } catch {}
   }
@@ -153,12 +150,7 @@ import Synchronization
       if apus_ares_is_writable(bits, CInt(index)) != 0 { events |= POLLOUT }
       if events != 0 { descriptors.append(pollfd(fd: socket, events: Int16(events), revents: 0)) }
     }
-    var limit = timeval(tv_sec: 60, tv_usec: 0)
-    var wait = timeval()
-    var timeoutMs: CInt = 60_000
-    if let next = unsafe ares_timeout(channel, &limit, &wait) {
-      timeoutMs = unsafe CInt(clamping: Int(next.pointee.tv_sec) * 1_000 + Int(next.pointee.tv_usec) / 1_000 + 1)
-    }
+    let timeoutMs = unsafe apus_ares_wait_ms(channel, 60) + 1
     _ = unsafe poll(&descriptors, nfds_t(descriptors.count), timeoutMs)
     if descriptors[0].revents != 0 {
       var bytes = [UInt8](repeating: 0, count: 64)
