@@ -21,7 +21,9 @@ extension HTTPRouter {
 
   /// Adds `/debug/pprof/`: a page that says what there is, the threads, and for profiles the way to take them.
   public mutating func addProfiles() {
-    any("/debug/pprof/*") { call in ProfileRoutes.reply(call.pathParameters["*"] ?? "") }
+    any("/debug/pprof/*") { call in
+      ProfileRoutes.reply(call.pathParameters["*"] ?? "", query: try call.query())
+    }
     any("/debug/fgprof") { _ in ProfileRoutes.reply("fgprof") }
   }
 }

@@ -15,11 +15,6 @@ enum ProfileRoutes {
       "a CPU profile is taken from outside: `perf record -F 99 -g -p PID -- sleep 30`, then `perf report`, or "
         + "`perf script` for tools that draw flame graphs"
     ),
-    (
-      "heap",
-      "there is no sampling of allocations: `heaptrack -p PID` records them; process_resident_memory_bytes of "
-        + "/metrics and /proc/PID/smaps_rollup say how much there is"
-    ),
     ("allocs", "there is no sampling of allocations: `heaptrack -p PID` records them"),
     ("block", "waits are not sampled: `perf trace -p PID` shows system calls that wait"),
     ("mutex", "waits for locks are not sampled: `perf trace -e futex -p PID` shows them"),
@@ -28,15 +23,32 @@ enum ProfileRoutes {
     ("fgprof", "waits are not sampled: /debug/pprof/tasks says what each thread does now"),
   ]
 
-  static func reply(_ name: String) -> HTTPReply {
+  static func reply(_ name: String, query: FormParameters = FormParameters()) -> HTTPReply {
     switch name {
     case "": return index()
+    case "heap": return memory(asText: (Int(query["debug"] ?? "") ?? 0) > 0)
     case "tasks", "goroutine", "threadcreate": return .text(threads())
     default:
       guard let entry = outside.first(where: { $0.name == name }) else {
         return .error("Unknown profile", status: 404)
       }
       return .error("\(name): not available: \(entry.remedy)".replacing("PID", with: "\(getpid())"), status: 501)
+    }
+  }
+
+  /// Resident memory by mapping: a profile, or text.
+  private static func memory(asText: Bool) -> HTTPReply {
+    do {
+      let profile = MemoryProfile(smaps: try readConfigurationFile("/proc/self/smaps", bytesMax: 64 << 20))
+      if asText { return .text(profile.text) }
+      let bytes = try Gzip.encode(profile.encoded(timeNs: currentTimeMs() &* 1_000_000))
+      return HTTPReply(
+        headers: [
+          "content-type": "application/octet-stream", "x-content-type-options": "nosniff",
+          "content-disposition": "attachment; filename=\"heap\"",
+        ], body: bytes)
+    } catch {
+      return .error("heap: \(error)", status: 500)
     }
   }
 
@@ -48,7 +60,9 @@ enum ProfileRoutes {
       <body>
       <h1>Profiles of process \(getpid())</h1>
       <p><a href="tasks">tasks</a>: the threads, what each is doing, and the CPU time that it has used.</p>
-      <p>Profiles are taken from outside:</p>
+      <p><a href="heap?debug=1">heap</a>: resident memory by mapping; without debug=1 for <code>pprof</code>.
+      Allocations are not sampled: <code>heaptrack -p \(getpid())</code> records them.</p>
+      <p>Other profiles are taken from outside:</p>
       <ul>
 
       """

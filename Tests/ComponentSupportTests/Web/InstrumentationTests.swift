@@ -173,13 +173,65 @@ final class KeptSpans: SpanExporter {
     let (router, _, _) = Self.router()
     let index = try await ask(router, "/debug/pprof/")
     #expect(index.status == 200 && index.headers["content-type"] == "text/html; charset=utf-8")
-    for name in ["profile", "heap", "allocs", "block", "mutex", "trace", "symbol"] {
+    for name in ["profile", "allocs", "block", "mutex", "trace", "symbol"] {
       #expect(index.text.contains("href=\"\(name)\""))
       let answer = try await ask(router, "/debug/pprof/\(name)?seconds=1")
       #expect(answer.status == 501 && answer.text.hasPrefix("\(name): not available: ") && !answer.text.contains("PID"))
     }
+    let heap = try await ask(router, "/debug/pprof/heap")
+    let profile = try Gzip.decode(heap.body, limitBytes: 1 << 20)
+    #expect(heap.status == 200 && profile.count > 100)
+    #expect(try await ask(router, "/debug/pprof/heap?debug=1").text.contains(" [heap]\n"))
     #expect(try await ask(router, "/debug/pprof/tasks").text.hasPrefix("threads: "))
     #expect(try await ask(router, "/debug/pprof/nope").status == 404)
+  }
+}
+
+@Suite struct MemoryProfileTests {
+  private static let smaps = """
+    55d0c0000000-55d0c0021000 rw-p 00000000 00:00 0                          [heap]
+    Size:                132 kB
+    Rss:                  20 kB
+    Anonymous:            20 kB
+    VmFlags: rd wr mr mw me ac
+    7f0000000000-7f0000010000 r--p 00000000 08:01 42                         /var/a b
+    Rss:                  64 kB
+    Anonymous:             0 kB
+    7f0000020000-7f0000030000 rw-p 00000000 00:00 0
+    Rss:                   4 kB
+    Anonymous:             4 kB
+    7f0000040000-7f0000050000 r--p 00000000 08:01 42                         /var/a b
+    Rss:                   4 kB
+    7f0000060000-7f0000070000 ---p 00000000 00:00 0
+    Rss:                   0 kB
+
+    """
+
+  @Test func mappingsAreAddedUp() {
+    let profile = MemoryProfile(smaps: Array(Self.smaps.utf8))
+    #expect(
+      profile.text == """
+        resident bytes, of them without a file, mapping
+        94208 24576 all
+        69632 0 /var/a b
+        20480 20480 [heap]
+        4096 4096 anonymous
+
+        """)
+    for length in 0..<Self.smaps.utf8.count { _ = MemoryProfile(smaps: Array(Self.smaps.utf8.prefix(length))) }
+  }
+
+  @Test func theProfileHasTheFormOfPprof() {
+    let profile = MemoryProfile(smaps: Array("1-2 r--p 0 0:0 0 /f\nRss: 1 kB\nAnonymous: 0 kB\n".utf8))
+    var expected: [UInt8] = [0x0A, 4, 0x08, 1, 0x10, 3, 0x0A, 4, 0x08, 2, 0x10, 3]  // sample types
+    expected += [0x12, 8, 0x0A, 1, 1, 0x12, 3, 0x80, 8, 0] as [UInt8]  // location 1: 1024, 0
+    expected += [0x22, 6, 0x08, 1, 0x22, 2, 0x08, 1, 0x2A, 4, 0x08, 1, 0x10, 4] as [UInt8]  // location and function
+    for text in ["", "resident_space", "inuse_space", "bytes", "/f"] {
+      expected += [0x32, UInt8(text.utf8.count)]
+      expected += Array(text.utf8)
+    }
+    expected += [0x48, 5, 0x70, 2] as [UInt8]
+    #expect(profile.encoded(timeNs: 5) == expected)
   }
 }
 
