@@ -12,8 +12,9 @@ public final class GRPCChannel: Sendable {
   private struct State {
     var subchannels: [GRPCSubchannel] = []
     var turn = 0
-    var resolvedAt: ContinuousClock.Instant?
     var lookup: Task<Void, any Error>?
+    var lookedUpAt: ContinuousClock.Instant?
+    var lookupFailure: GRPCStatus?
     var isClosed = false
   }
 
@@ -196,7 +197,8 @@ public final class GRPCChannel: Sendable {
   /// A connection that is there already: the fast way.
   private func readyConnection() -> HTTP2ClientConnection? {
     state.withLock { state in
-      guard isFresh(state) else { return nil }
+      // Who has addresses does not wait for newer ones.
+      _ = lookup(&state)
       let count = state.subchannels.count
       for step in 0..<count {
         let index = options.balancing == .roundRobin ? (state.turn + step) % count : step
@@ -212,57 +214,88 @@ public final class GRPCChannel: Sendable {
     }
   }
 
-  /// Whether the addresses need not be looked up first.
-  private func isFresh(_ state: State) -> Bool {
-    guard case .name = target else { return true }
-    guard let resolvedAt = state.resolvedAt else { return false }
-    return ContinuousClock.now - resolvedAt < .milliseconds(options.resolveIntervalMs)
-  }
-
   private func connect() async throws(GRPCStatus) -> HTTP2ClientConnection {
     try await resolve()
+    do throws(GRPCStatus) {
+      return try await connectToAny()
+    } catch {
+      // Perhaps the name stands for others by now; it is not asked more often than every second.
+      guard await hasNewAddresses() else { throw error }
+      return try await connectToAny()
+    }
+  }
+
+  private func connectToAny() async throws(GRPCStatus) -> HTTP2ClientConnection {
     if let ready = readyConnection() { return ready }
     let subchannels = state.withLock { $0.isClosed ? [] : $0.subchannels }
-    var failure = GRPCStatus(.unavailable, "no addresses for \(targetName)")
     if options.balancing == .roundRobin { for subchannel in subchannels { subchannel.prepare() } }
+    var failure = GRPCStatus(.unavailable, "no addresses for \(targetName)")
     for subchannel in subchannels {
       do throws(GRPCStatus) { return try await subchannel.connection() } catch { failure = error }
       if let ready = readyConnection() { return ready }
     }
-    // All failed: names are looked up again before the next attempt, but not more often than each second.
-    state.withLock { state in
-      if let resolvedAt = state.resolvedAt, ContinuousClock.now - resolvedAt > .seconds(1) { state.resolvedAt = nil }
-    }
     throw failure
   }
 
-  /// Looks the name up where that is due; several calls wait for one lookup. Known addresses outlive a lookup that fails.
+  // MARK: Names
+
+  /// The lookup that goes on, or a new one where the last one is older than it may be.
+  private func lookup(_ state: inout State, maxAgeMs: Int? = nil) -> Task<Void, any Error>? {
+    guard case .name(let name) = target, let resolver = options.resolver, !state.isClosed else { return nil }
+    if let lookup = state.lookup { return lookup }
+    let maxAge = Duration.milliseconds(maxAgeMs ?? options.resolveIntervalMs)
+    if let lookedUpAt = state.lookedUpAt, ContinuousClock.now - lookedUpAt < maxAge { return nil }
+    let lookup = Task { try await self.update(name, resolver) }
+    state.lookup = lookup
+    return lookup
+  }
+
+  /// Waits for the first addresses. Known ones outlive a lookup that fails.
   private func resolve() async throws(GRPCStatus) {
-    guard case .name(let name) = target, let resolver = options.resolver else { return }
-    let lookup = state.withLock { state -> Task<Void, any Error>? in
-      if isFresh(state) || state.isClosed { return nil }
-      if let lookup = state.lookup { return lookup }
-      let lookup = Task { try await self.update(name, resolver) }
-      state.lookup = lookup
-      return lookup
+    let (lookup, failure) = state.withLock { state in
+      state.subchannels.isEmpty ? (self.lookup(&state, maxAgeMs: 1_000), state.lookupFailure) : (nil, nil)
     }
-    guard let lookup else { return }
+    guard let lookup else {
+      if let failure { throw failure }
+      return
+    }
     do { try await lookup.value } catch {
-      if state.withLock({ $0.subchannels.isEmpty }) {
-        throw GRPCStatus(.unavailable, "name resolver error: produced zero addresses: \(error)")
-      }
+      if let failure = state.withLock({ $0.subchannels.isEmpty ? $0.lookupFailure : nil }) { throw failure }
     }
   }
 
+  /// Looks the name up again; whether it stands for something else now.
+  private func hasNewAddresses() async -> Bool {
+    let before = addresses
+    guard let lookup = state.withLock({ lookup(&$0, maxAgeMs: 1_000) }) else { return false }
+    do { try await lookup.value } catch { return false }
+    return addresses != before
+  }
+
   private func update(_ name: EndpointName, _ resolver: DNSResolver) async throws {
-    defer { state.withLock { $0.lookup = nil } }
-    var addresses: [PeerAddress] = []
-    for found in try await name.addresses(by: resolver) {
-      let hosts = DNSResolver.isNumeric(found.host) ? [found.host] : try await resolver.addresses(of: found.host)
-      addresses += hosts.map { PeerAddress.tcp(host: $0, port: found.port) }
+    do {
+      var found: [PeerAddress] = []
+      for address in try await name.addresses(by: resolver) {
+        found += try await resolver.addresses(of: address.host).map { .tcp(host: $0, port: address.port) }
+      }
+      for subchannel in replaceAddresses(found) { subchannel.close() }
+    } catch {
+      state.withLock { state in
+        state.lookup = nil
+        state.lookedUpAt = .now
+        state.lookupFailure = GRPCStatus(
+          .unavailable, "name resolver error: produced zero addresses: \(error)")
+      }
+      throw error
     }
-    let leaving = state.withLock { state -> [GRPCSubchannel] in
-      state.resolvedAt = .now
+  }
+
+  /// Keeps the subchannels of addresses that stay; gives those that left.
+  private func replaceAddresses(_ addresses: [PeerAddress]) -> [GRPCSubchannel] {
+    state.withLock { state in
+      state.lookup = nil
+      state.lookedUpAt = .now
+      state.lookupFailure = nil
       guard !state.isClosed else { return [] }
       var known = Dictionary(state.subchannels.map { ($0.address, $0) }) { first, _ in first }
       var seen: Set<PeerAddress> = []
@@ -272,7 +305,6 @@ public final class GRPCChannel: Sendable {
       }
       return Array(known.values)
     }
-    for subchannel in leaving { subchannel.close() }
   }
 
   /// The addresses that are known now.

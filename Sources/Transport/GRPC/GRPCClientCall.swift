@@ -73,7 +73,7 @@ public final class GRPCClientCall: Sendable {
       try await stream.write(frames)
       state.withLock { $0.messagesSent += 1 }
     } catch {
-      throw await ended(by: error)
+      throw notSent(error)
     }
   }
 
@@ -83,7 +83,7 @@ public final class GRPCClientCall: Sendable {
       try await stream.finish()
       state.withLock { $0.hasFinishedSending = true }
     } catch {
-      throw await ended(by: error)
+      throw notSent(error)
     }
   }
 
@@ -94,7 +94,7 @@ public final class GRPCClientCall: Sendable {
     do {
       return try GRPCMetadata.metadata(of: try await head())
     } catch {
-      throw await ended(by: error)
+      throw ended(by: error)
     }
   }
 
@@ -109,7 +109,7 @@ public final class GRPCClientCall: Sendable {
       }
       try state.withLock { state throws(GRPCStatus) in try state.deframer.finish() }
     } catch {
-      throw await ended(by: error)
+      throw ended(by: error)
     }
     let outcome = conclude()
     if outcome.code == .ok { return nil }
@@ -202,8 +202,15 @@ public final class GRPCClientCall: Sendable {
     return finish(outcome, cancels: !isWhole)
   }
 
+  /// What a writer is told. The server may have answered before it closed the stream, so that a reader learns the outcome.
+  private func notSent(_ error: any Error) -> GRPCStatus {
+    if let known = outcome { return known }
+    if error is TransportError { return GRPCStatus(.unavailable, "the server takes no more messages: \(error)") }
+    return finish(GRPCStatus(of: error))
+  }
+
   /// The outcome of a call that an error ended. The server's word counts where it came before.
-  private func ended(by error: any Error) async -> GRPCStatus {
+  private func ended(by error: any Error) -> GRPCStatus {
     if let known = outcome { return known }
     switch error {
     case let status as GRPCStatus: return finish(status)

@@ -94,8 +94,8 @@ public final class DNSResolver: Sendable {
       let lookup = Lookup<[ServiceRecord]>(name: name, continuation)
       core.run { channel in
         let context = unsafe Unmanaged.passRetained(lookup).toOpaque()
-        // Class IN, type SRV.
-        unsafe ares_query(channel.handle, checked, 1, 33, gotServices, context)
+        // Class IN, type SRV; with the search list of /etc/resolv.conf, as names in a cluster need it.
+        unsafe ares_search(channel.handle, checked, 1, 33, gotServices, context)
       } orElse: {
         lookup.finish(.failure(TransportError(.cancelled, "lookup \(name): the resolver has ended")))
       }

@@ -285,6 +285,48 @@ private func exercise(_ channel: GRPCChannel, isGRPCsOwn: Bool) async throws {
     for server in servers { await server.server.shutdown(graceMs: 0) }
   }
 
+  @Test func whatTheServerAnsweredEarlyIsTheOutcomeOfAWriter() async throws {
+    let server = try await EchoServer()
+    let channel = try GRPCChannel(target: "127.0.0.1:\(server.port)", options: options())
+    let call = try await channel.call(path: echo + "Chat", metadata: ["x-fail": "8"])
+    // The server takes nothing: sooner or later writing fails, and reading tells why.
+    do {
+      for _ in 0..<10_000 { try await call.send([UInt8](repeating: 0, count: 10_000)) }
+    } catch {}
+    #expect(await outcome { try await call.nextMessage() }?.message == "asked to fail: 100 % — ü")
+    #expect(call.outcome?.code == .resourceExhausted)
+    await server.server.shutdown(graceMs: 0)
+  }
+
+  @Test func knownAddressesOutliveTheirNameServer() async throws {
+    let server = try await EchoServer()
+    let names = try TestNameServer(addresses: ["store.test": [[127, 0, 0, 1]]])
+    var resolverOptions = DNSResolverOptions()
+    resolverOptions.servers = ["127.0.0.1:\(names.port)"]
+    resolverOptions.timeoutMs = 5
+    resolverOptions.tries = 1
+    let resolver = try DNSResolver(options: resolverOptions)
+    let channel = try GRPCChannel(
+      target: "dns+store.test:\(server.port)",
+      options: options {
+        $0.resolver = resolver
+        $0.resolveIntervalMs = 0
+      })
+    #expect(try await channel.unary(path: echo + "Unary", message: [1]) == [1])
+    names.cutBytes.store(0, ordering: .relaxed)
+    let before = names.questions.load(ordering: .relaxed)
+    for _ in 0..<50 {
+      #expect(try await channel.unary(path: echo + "Unary", message: [1]) == [1])
+      try await Task.sleep(for: .milliseconds(1))
+    }
+    #expect(names.questions.load(ordering: .relaxed) > before)
+    let lost = try GRPCChannel(target: "dns+other.test:1", options: options { $0.resolver = resolver })
+    let failure = await outcome { try await lost.unary(path: echo + "Unary", message: []) }
+    #expect(failure?.code == .unavailable)
+    #expect(failure?.message.hasPrefix("name resolver error: produced zero addresses: lookup other.test") == true)
+    await server.server.shutdown(graceMs: 0)
+  }
+
   @Test func callsAreCounted() async throws {
     let server = try await EchoServer()
     let registry = MetricsRegistry()
