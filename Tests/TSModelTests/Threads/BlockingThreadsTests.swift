@@ -5,19 +5,30 @@ import TSModel
 import Testing
 
 @Suite struct BlockingThreadsTests {
+  /// How much is going on, seen by all threads.
+  private final class Gauge: Sendable {
+    private let counts = Mutex<[Int]>([0, 0])
+    var most: Int { counts.withLock { $0[1] } }
+    func enter() {
+      counts.withLock {
+        $0[0] += 1
+        $0[1] = max($0[0], $0[1])
+      }
+    }
+    func leave() { counts.withLock { $0[0] -= 1 } }
+  }
+
   private struct Refusal: Error, Equatable { var number: Int }
 
   @Test func allWorkIsDoneWithinTheBound() async {
     let threads = BlockingThreads(countMax: 3)
-    let state = Mutex((running: 0, most: 0))
+    let gauge = Gauge()
     let sum = await withTaskGroup(of: Int.self) { group in
       for number in 0..<3000 {
         group.addTask {
           await threads.run {
-            state.withLock {
-              $0.running += 1; $0.most = max($0.most, $0.running)
-            }
-            defer { state.withLock { $0.running -= 1 } }
+            gauge.enter()
+            defer { gauge.leave() }
             if number % 500 == 0 { usleep(1000) }
             return number
           }
@@ -26,7 +37,7 @@ import Testing
       return await group.reduce(0, +)
     }
     #expect(sum == 3000 * 2999 / 2)
-    #expect(state.withLock { $0.most } <= 3)
+    #expect(gauge.most <= 3)
   }
 
   @Test func errorsComeBackAsTheyAre() async {
@@ -48,10 +59,10 @@ import Testing
 
   @Test func workThatWaitsDoesNotKeepTasksFromRunning() async {
     let threads = BlockingThreads(countMax: 4)
-    let gate = Mutex(false)
-    async let waiting: Void = threads.run { while !gate.withLock({ $0 }) { usleep(100) } }
+    let gate = Gauge()
+    async let waiting: Void = threads.run { while gate.most == 0 { usleep(100) } }
     let done = await threads.run { 1 }
-    gate.withLock { $0 = true }
+    gate.enter()
     await waiting
     #expect(done == 1)
   }
