@@ -38,8 +38,10 @@ public enum BlockMarkError: Error, Sendable, Equatable, CustomStringConvertible 
 
 /// The block will be deleted.
 public struct DeletionMark: BlockMark {
+  /// The name of its file in the block's folder.
   public static let fileName = "deletion-mark.json"
   public var id: ULID
+  /// Why, for people.
   public var details: String
   /// When it was marked, seconds since the Unix epoch.
   public var deletionTimeS: Int64
@@ -49,11 +51,13 @@ public struct DeletionMark: BlockMark {
     (self.id, self.details, self.deletionTimeS) = (id, details, deletionTimeS)
   }
 
+  /// Reads the bytes of the file. Throws `BlockMarkError` for what says nothing usable.
   public init(json: [UInt8]) throws(BlockMarkError) {
     let fields = try MarkFields(json, timeKey: "deletion_time", name: "deletion-mark")
     self.init(id: fields.id, details: fields.details, deletionTimeS: fields.timeS)
   }
 
+  /// The bytes of the file.
   public var json: [UInt8] {
     MarkFields(id: id, details: details, timeS: deletionTimeS, reason: nil).json(timeKey: "deletion_time")
   }
@@ -61,8 +65,10 @@ public struct DeletionMark: BlockMark {
 
 /// The block is not compacted.
 public struct NoCompactMark: BlockMark {
+  /// The name of its file in the block's folder.
   public static let fileName = "no-compact-mark.json"
   public var id: ULID
+  /// Why, for people.
   public var details: String
   /// When it was marked, seconds since the Unix epoch.
   public var noCompactTimeS: Int64
@@ -74,11 +80,13 @@ public struct NoCompactMark: BlockMark {
     (self.id, self.details, self.noCompactTimeS, self.reason) = (id, details, noCompactTimeS, reason)
   }
 
+  /// Reads the bytes of the file. Throws `BlockMarkError` for what says nothing usable.
   public init(json: [UInt8]) throws(BlockMarkError) {
     let fields = try MarkFields(json, timeKey: "no_compact_time", name: "no-compact-mark")
     self.init(id: fields.id, details: fields.details, noCompactTimeS: fields.timeS, reason: fields.reason ?? "")
   }
 
+  /// The bytes of the file.
   public var json: [UInt8] {
     MarkFields(id: id, details: details, timeS: noCompactTimeS, reason: reason).json(timeKey: "no_compact_time")
   }
@@ -86,8 +94,10 @@ public struct NoCompactMark: BlockMark {
 
 /// The block is not downsampled.
 public struct NoDownsampleMark: BlockMark {
+  /// The name of its file in the block's folder.
   public static let fileName = "no-downsample-mark.json"
   public var id: ULID
+  /// Why, for people.
   public var details: String
   /// When it was marked, seconds since the Unix epoch.
   public var noDownsampleTimeS: Int64
@@ -99,11 +109,13 @@ public struct NoDownsampleMark: BlockMark {
     (self.id, self.details, self.noDownsampleTimeS, self.reason) = (id, details, noDownsampleTimeS, reason)
   }
 
+  /// Reads the bytes of the file. Throws `BlockMarkError` for what says nothing usable.
   public init(json: [UInt8]) throws(BlockMarkError) {
     let fields = try MarkFields(json, timeKey: "no_downsample_time", name: "no-downsample-mark")
     self.init(id: fields.id, details: fields.details, noDownsampleTimeS: fields.timeS, reason: fields.reason ?? "")
   }
 
+  /// The bytes of the file.
   public var json: [UInt8] {
     MarkFields(id: id, details: details, timeS: noDownsampleTimeS, reason: reason).json(timeKey: "no_downsample_time")
   }

@@ -34,6 +34,7 @@ public struct TimeRangeFilter: BlockFilter {
   /// Keeps what overlaps a range that moves on with time, as `--min-time=-2w` says it.
   public init(_ range: @escaping @Sendable (_ nowMs: Int64) -> TimeRange) { self.range = range }
 
+  /// Applies the rule to what earlier ones left. See `BlockFilter`.
   public func apply(to view: inout BlockView, _ context: BlockFilterContext) async throws {
     let range = range(context.nowMs)
     view.setAside(listed: false) { meta in
@@ -50,6 +51,7 @@ public struct RelabelFilter: BlockFilter {
   /// Keeps blocks of whose labels `rules` leave something.
   public init(_ rules: [RelabelRule]) { relabel = { rules.apply(to: $0) } }
 
+  /// Applies the rule to what earlier ones left. See `BlockFilter`.
   public func apply(to view: inout BlockView, _ context: BlockFilterContext) async throws {
     view.setAside(listed: false) { meta in
       let own = meta.thanos?.labels ?? []
@@ -69,6 +71,7 @@ public struct ConsistencyDelayFilter: BlockFilter {
   /// Sets aside what is younger than `delayMs`; 0 lets all pass.
   public init(delayMs: Int64) { self.delayMs = delayMs }
 
+  /// Applies the rule to what earlier ones left. See `BlockFilter`.
   public func apply(to view: inout BlockView, _ context: BlockFilterContext) async throws {
     guard delayMs > 0 else { return }
     view.setAside { meta in
@@ -90,6 +93,7 @@ public struct DuplicateFilter: BlockFilter {
   /// Sets aside what another block has as well.
   public init() {}
 
+  /// Applies the rule to what earlier ones left. See `BlockFilter`.
   public func apply(to view: inout BlockView, _ context: BlockFilterContext) async throws {
     struct Key: Hashable {
       var resolutionMs: Int64
@@ -133,6 +137,7 @@ public struct ReplicaLabelFilter: BlockFilter {
   /// Takes these labels away. Where no label is left, the first of them stays with the value `deduped`.
   public init(_ names: [String]) { self.names = names }
 
+  /// Applies the rule to what earlier ones left. See `BlockFilter`.
   public func apply(to view: inout BlockView, _ context: BlockFilterContext) async throws {
     guard let first = names.first else { return }
     let wanted = Set(names)

@@ -12,6 +12,7 @@ public struct DeletionMarkFilter: BlockFilter {
   /// Sets aside what was marked more than `delayMs` ago: until then others may not have its replacement yet.
   public init(delayMs: Int64) { self.delayMs = delayMs }
 
+  /// Applies the rule to what earlier ones left. See `BlockFilter`.
   public func apply(to view: inout BlockView, _ context: BlockFilterContext) async throws {
     var marks = try await readMarks(DeletionMark.self, &view, context)
     // What could not be looked at keeps the mark that it had.
@@ -37,6 +38,7 @@ public struct NoCompactMarkFilter: BlockFilter {
   /// Sets nothing aside.
   public init() {}
 
+  /// Applies the rule to what earlier ones left. See `BlockFilter`.
   public func apply(to view: inout BlockView, _ context: BlockFilterContext) async throws {
     view.noCompactMarks = try await readMarks(NoCompactMark.self, &view, context)
     view.counts[.markedForNoCompact] = view.noCompactMarks.count
@@ -48,6 +50,7 @@ public struct NoDownsampleMarkFilter: BlockFilter {
   /// Sets nothing aside.
   public init() {}
 
+  /// Applies the rule to what earlier ones left. See `BlockFilter`.
   public func apply(to view: inout BlockView, _ context: BlockFilterContext) async throws {
     view.noDownsampleMarks = try await readMarks(NoDownsampleMark.self, &view, context)
     view.counts[.markedForNoDownsample] = view.noDownsampleMarks.count

@@ -17,6 +17,7 @@ public final class FolderBucket: Bucket {
   /// What names of unfinished uploads begin with; no object can have such a name.
   static let temporaryPrefix = ".apus-upload-"
 
+  /// What errors, logs and metrics call it.
   public let name: String
   private let paths: FolderPaths
   private let threads: BlockingThreads
@@ -40,6 +41,7 @@ public final class FolderBucket: Bucket {
     self.isDurable = isDurable
   }
 
+  /// The whole object. See `Bucket`.
   public func get(_ name: String, byteCountMax: Int) async throws(BucketError) -> [UInt8] {
     let parts = try parts(name)
     return try await threads.run { [self] () throws(BucketError) in
@@ -47,11 +49,13 @@ public final class FolderBucket: Bucket {
     }
   }
 
+  /// The whole object with its version. See `Bucket`.
   public func getVersioned(_ name: String, byteCountMax: Int) async throws(BucketError) -> VersionedObject {
     let bytes = try await get(name, byteCountMax: byteCountMax)
     return VersionedObject(bytes: bytes, version: Self.version(of: bytes))
   }
 
+  /// A part of the object. See `Bucket`.
   public func getRange(_ name: String, offset: Int64, byteCount: Int?) async throws(BucketError) -> [UInt8] {
     try checkRange(name, offset: offset, byteCount: byteCount)
     let parts = try parts(name)
@@ -63,6 +67,7 @@ public final class FolderBucket: Bucket {
     }
   }
 
+  /// Visits what lies below a folder. See `Bucket`.
   public func iterate(
     prefix: String, recursive: Bool, _ visit: (BucketEntry) async throws -> Void
   ) async throws {
@@ -85,6 +90,7 @@ public final class FolderBucket: Bucket {
     }
   }
 
+  /// Whether there is such an object. See `Bucket`.
   public func exists(_ name: String) async throws(BucketError) -> Bool {
     let parts = try parts(name)
     return try await threads.run { [self] () throws(BucketError) in
@@ -93,6 +99,7 @@ public final class FolderBucket: Bucket {
     }
   }
 
+  /// Size and time of an object. See `Bucket`.
   public func attributes(_ name: String) async throws(BucketError) -> ObjectAttributes {
     let parts = try parts(name)
     return try await threads.run { [self] () throws(BucketError) in
@@ -103,6 +110,7 @@ public final class FolderBucket: Bucket {
     }
   }
 
+  /// Puts an object. See `Bucket`.
   public func upload(
     _ name: String, _ content: UploadContent, condition: UploadCondition
   ) async throws(BucketError) {
@@ -116,6 +124,7 @@ public final class FolderBucket: Bucket {
     }
   }
 
+  /// Deletes an object. See `Bucket`.
   public func delete(_ name: String) async throws(BucketError) {
     let parts = try parts(name)
     try await threads.run { [self] () throws(BucketError) in try remove(name, parts) }

@@ -21,6 +21,7 @@ public final class MemoryBucket: Bucket {
     var lastVersion: UInt64 = 0
   }
 
+  /// What errors, logs and metrics call it.
   public let name: String
   private let nowMs: @Sendable () -> Int64
   private let objects = Mutex(Objects())
@@ -31,10 +32,12 @@ public final class MemoryBucket: Bucket {
     self.nowMs = nowMs ?? currentTimeMs
   }
 
+  /// The whole object. See `Bucket`.
   public func get(_ name: String, byteCountMax: Int) async throws(BucketError) -> [UInt8] {
     try await getVersioned(name, byteCountMax: byteCountMax).bytes
   }
 
+  /// The whole object with its version. See `Bucket`.
   public func getVersioned(_ name: String, byteCountMax: Int) async throws(BucketError) -> VersionedObject {
     let object = try object(name, "read")
     guard object.bytes.count <= byteCountMax else {
@@ -43,6 +46,7 @@ public final class MemoryBucket: Bucket {
     return VersionedObject(bytes: object.bytes, version: ObjectVersion(String(object.version)))
   }
 
+  /// A part of the object. See `Bucket`.
   public func getRange(_ name: String, offset: Int64, byteCount: Int?) async throws(BucketError) -> [UInt8] {
     try checkRange(name, offset: offset, byteCount: byteCount)
     let bytes = try object(name, "read").bytes
@@ -50,6 +54,7 @@ public final class MemoryBucket: Bucket {
     return Array(bytes[start...].prefix(byteCount ?? bytes.count))
   }
 
+  /// Visits what lies below a folder. See `Bucket`.
   public func iterate(
     prefix: String, recursive: Bool, _ visit: (BucketEntry) async throws -> Void
   ) async throws {
@@ -77,16 +82,19 @@ public final class MemoryBucket: Bucket {
     }
   }
 
+  /// Whether there is such an object. See `Bucket`.
   public func exists(_ name: String) async throws(BucketError) -> Bool {
     try ObjectName.check(name)
     return objects.withLock { $0.byName[name] != nil }
   }
 
+  /// Size and time of an object. See `Bucket`.
   public func attributes(_ name: String) async throws(BucketError) -> ObjectAttributes {
     let object = try object(name, "examine")
     return ObjectAttributes(sizeBytes: Int64(object.bytes.count), modifiedMs: object.modifiedMs)
   }
 
+  /// Puts an object. See `Bucket`.
   public func upload(
     _ name: String, _ content: UploadContent, condition: UploadCondition
   ) async throws(BucketError) {
@@ -115,11 +123,13 @@ public final class MemoryBucket: Bucket {
     if let refusal { throw refusal }
   }
 
+  /// Deletes an object. See `Bucket`.
   public func delete(_ name: String) async throws(BucketError) {
     try ObjectName.check(name)
     _ = objects.withLock { $0.byName.removeValue(forKey: name) }
   }
 
+  /// Where an object lies on this machine. See `Bucket`.
   public func localPath(_ name: String) -> String? { nil }
 
   private func object(_ name: String, _ attempt: String) throws(BucketError) -> Object {

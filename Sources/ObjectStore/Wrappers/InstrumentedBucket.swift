@@ -13,8 +13,10 @@ public final class InstrumentedBucket: Bucket {
     self.metrics = BucketMetrics(registry, bucket: bucket.name)
   }
 
+  /// What errors, logs and metrics call it.
   public var name: String { bucket.name }
 
+  /// The whole object. See `Bucket`.
   public func get(_ name: String, byteCountMax: Int) async throws(BucketError) -> [UInt8] {
     try await measured(metrics.get) { () throws(BucketError) in
       try await bucket.get(name, byteCountMax: byteCountMax)
@@ -23,6 +25,7 @@ public final class InstrumentedBucket: Bucket {
     }
   }
 
+  /// The whole object with its version. See `Bucket`.
   public func getVersioned(_ name: String, byteCountMax: Int) async throws(BucketError) -> VersionedObject {
     try await measured(metrics.get) { () throws(BucketError) in
       try await bucket.getVersioned(name, byteCountMax: byteCountMax)
@@ -31,6 +34,7 @@ public final class InstrumentedBucket: Bucket {
     }
   }
 
+  /// A part of the object. See `Bucket`.
   public func getRange(_ name: String, offset: Int64, byteCount: Int?) async throws(BucketError) -> [UInt8] {
     try await measured(metrics.getRange) { () throws(BucketError) in
       try await bucket.getRange(name, offset: offset, byteCount: byteCount)
@@ -39,6 +43,7 @@ public final class InstrumentedBucket: Bucket {
     }
   }
 
+  /// Visits what lies below a folder. See `Bucket`.
   public func iterate(
     prefix: String, recursive: Bool, _ visit: (BucketEntry) async throws -> Void
   ) async throws {
@@ -62,14 +67,17 @@ public final class InstrumentedBucket: Bucket {
     metrics.iterate.seconds.observe(watch.elapsed)
   }
 
+  /// Whether there is such an object. See `Bucket`.
   public func exists(_ name: String) async throws(BucketError) -> Bool {
     try await measured(metrics.exists) { () throws(BucketError) in try await bucket.exists(name) }
   }
 
+  /// Size and time of an object. See `Bucket`.
   public func attributes(_ name: String) async throws(BucketError) -> ObjectAttributes {
     try await measured(metrics.attributes) { () throws(BucketError) in try await bucket.attributes(name) }
   }
 
+  /// Puts an object. See `Bucket`.
   public func upload(
     _ name: String, _ content: UploadContent, condition: UploadCondition
   ) async throws(BucketError) {
@@ -84,10 +92,12 @@ public final class InstrumentedBucket: Bucket {
     }
   }
 
+  /// Deletes an object. See `Bucket`.
   public func delete(_ name: String) async throws(BucketError) {
     try await measured(metrics.delete) { () throws(BucketError) in try await bucket.delete(name) }
   }
 
+  /// Where an object lies on this machine. See `Bucket`.
   public func localPath(_ name: String) -> String? { bucket.localPath(name) }
 
   private func measured<Value>(
