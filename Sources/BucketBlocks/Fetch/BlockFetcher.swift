@@ -212,9 +212,8 @@ public final class BlockFetcher: Sendable {
   private func cached(_ id: ULID, _ name: String, _ cache: FolderBucket) async -> BlockMeta? {
     do {
       return trimmed(try BlockMeta(json: try await cache.get(name, byteCountMax: Self.metaBytesMax)), id)
-    } catch let error as BucketError where error.code == .notFound {
-      return nil
     } catch {
+      if (error as? BucketError)?.code == .notFound { return nil }
       logger.warn(
         "best effort read of the local meta.json failed; removing it", ("block", .describing(id)), error: error)
       do { try await cache.delete(name) } catch {

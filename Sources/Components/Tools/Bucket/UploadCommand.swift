@@ -113,11 +113,13 @@ enum UploadCommand {
         }
         meta.thanos?.files = []
         metas.append(meta)
-      } catch let error as BucketError where error.code == .notFound {
-        logger.warn("no meta.json: not a block, or not finished", ("id", .describing(id)))
       } catch {
-        logger.error("reading meta failed", ("id", .describing(id)), error: error)
-        failure = failure ?? error
+        if (error as? BucketError)?.code == .notFound {
+          logger.warn("no meta.json: not a block, or not finished", ("id", .describing(id)))
+        } else {
+          logger.error("reading meta failed", ("id", .describing(id)), error: error)
+          failure = failure ?? error
+        }
       }
     }
     return metas.sorted { ($0.minTimeMs, $0.ulid) < ($1.minTimeMs, $1.ulid) }
