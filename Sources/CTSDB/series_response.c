@@ -23,8 +23,12 @@ enum {
 
 // MARK: Label blobs
 
+/// Names and values that are shorter together: all their lengths take one byte.
+#define SHORT_LABEL_SIZE (0x80 - 4)
+
 /// Bytes of one label with its tag and length.
 static inline size_t label_size(size_t name_size, size_t value_size) {
+  if (name_size + value_size < SHORT_LABEL_SIZE) return 6 + name_size + value_size;
   size_t pair = 2 + tsdb_uvarint_size(name_size) + name_size + tsdb_uvarint_size(value_size) + value_size;
   return 1 + tsdb_uvarint_size(pair) + pair;
 }
@@ -51,11 +55,11 @@ size_t tsdb_label_blobs_bound(const tsdb_labels_source *source) {
   return all;
 }
 
-/// Copies a string that is mostly short: in one step where nobody minds sixteen bytes.
+/// Copies a string that is mostly short: in one step where nobody minds 32 bytes.
 static inline uint8_t *copy_string(uint8_t *dst, const uint8_t *dst_end, const uint8_t *src, const uint8_t *src_end,
                                    size_t size) {
-  if (size <= 16 && src_end - src >= 16 && dst_end - dst >= 16) {
-    memcpy(dst, src, 16);
+  if (size <= 32 && src_end - src >= 32 && dst_end - dst >= 32) {
+    memcpy(dst, src, 32);
   } else if (size > 0) {
     memcpy(dst, src, size);
   }
@@ -67,7 +71,7 @@ static inline uint8_t *label_put(uint8_t *dst, const uint8_t *dst_end, const uin
                                  const uint8_t *name_end, const uint8_t *value, size_t value_size,
                                  const uint8_t *value_end) {
   *dst++ = TAG_SERIES;
-  if (name_size + value_size < 0x80 - 4) {
+  if (name_size + value_size < SHORT_LABEL_SIZE) {
     *dst++ = (uint8_t)(name_size + value_size + 4);
     *dst++ = TAG_SERIES;
     *dst++ = (uint8_t)name_size;
@@ -257,53 +261,30 @@ static inline size_t data_size(size_t size, uint8_t encoding, size_t hash_size) 
 /// A message with its tag and length.
 static inline size_t framed_size(size_t size) { return 1 + tsdb_uvarint_size(size) + size; }
 
-/// The most that the hash of a chunk takes.
-static inline size_t hash_bound(const tsdb_wire_options *options) {
-  return options->writes_hashes ? 1 + TSDB_UVARINT_SIZE_MAX : 0;
+/// What a chunk takes besides its data at most: tags, lengths, times, and the hash.
+#define CHUNK_OVERHEAD_MAX 64
+/// What an aggregate of a chunk takes besides its data at most.
+#define AGGREGATE_OVERHEAD_MAX 32
+/// What a series takes besides its labels and chunks at most.
+#define SERIES_OVERHEAD_MAX 8
+
+/// The most that an `AggrChunk` takes, with its tag and length.
+static inline size_t chunk_bound(const tsdb_wire_chunk *chunk) {
+  size_t aggregates = chunk->encoding == TSDB_CHUNK_AGGREGATES ? TSDB_AGGR_SLOTS * AGGREGATE_OVERHEAD_MAX : 0;
+  return (size_t)chunk->size + CHUNK_OVERHEAD_MAX + aggregates;
 }
 
-/// The most that the fields of an `AggrChunk` take.
-static tsdb_status chunk_bound(const tsdb_wire_chunk *chunk, const tsdb_wire_options *options, size_t *out_size) {
-  size_t size = time_size(chunk->min_time_ms) + time_size(chunk->max_time_ms);
-  if (chunk->encoding != TSDB_CHUNK_AGGREGATES) {
-    if (!has_wire_type(chunk->encoding)) return TSDB_ERR_ENCODING;
-    *out_size = size + framed_size(data_size(chunk->size, chunk->encoding, hash_bound(options)));
-    return TSDB_OK;
-  }
-  tsdb_aggr_slot slots[TSDB_AGGR_SLOTS];
-  tsdb_status status = tsdb_aggr_parse(chunk->data, chunk->size, slots);
-  if (status != TSDB_OK) return status;
-  for (int slot = 0; slot < TSDB_AGGR_SLOTS; slot++) {
-    if (slots[slot].size == 0 || (options->aggregates >> (slot + 1) & 1) == 0) continue;
-    if (!has_wire_type(slots[slot].encoding)) return TSDB_ERR_ENCODING;
-    size += framed_size(data_size((size_t)slots[slot].size, slots[slot].encoding, hash_bound(options)));
-  }
-  *out_size = size;
-  return TSDB_OK;
-}
-
-/// The most that the fields of a `Series` take. *out_chunks is the chunk that failed, counted from the series' first.
-static tsdb_status series_bound(const tsdb_wire_series *series, const tsdb_wire_chunk *chunks,
-                                const tsdb_wire_options *options, size_t *out_size, size_t *out_chunk) {
-  size_t size = series->labels.size;
-  for (uint32_t chunk = 0; chunk < series->chunk_count; chunk++) {
-    size_t bound;
-    tsdb_status status = chunk_bound(&chunks[chunk], options, &bound);
-    if (status != TSDB_OK) {
-      *out_chunk = chunk;
-      return status;
-    }
-    size += framed_size(bound);
-  }
-  *out_size = size;
-  return TSDB_OK;
+/// The most that a `Series` takes, with its tag and length.
+static inline size_t series_bound(const tsdb_wire_series *series, const tsdb_wire_chunk *chunks) {
+  size_t size = series->labels.size + SERIES_OVERHEAD_MAX;
+  for (uint32_t chunk = 0; chunk < series->chunk_count; chunk++) size += chunk_bound(&chunks[chunk]);
+  return size;
 }
 
 /// What one message takes at most, and which series and chunks it carries.
 typedef struct message_extent {
   size_t series_count;
   size_t chunk_count;
-  size_t body_size;     // of the batch, where it is one, or of the series
   size_t size;
 } message_extent;
 
@@ -311,27 +292,14 @@ static tsdb_status message_bound(const tsdb_wire_series *series, size_t series_c
                                  size_t chunk_count, const tsdb_wire_options *options, message_extent *out_extent) {
   bool is_batch = options->batch_size > 1;
   size_t count = is_batch && options->batch_size < series_count ? options->batch_size : is_batch ? series_count : 1;
-  message_extent extent = {.series_count = count};
+  message_extent extent = {.series_count = count, .size = SERIES_OVERHEAD_MAX};
   for (size_t index = 0; index < count; index++) {
-    if (series[index].chunk_count > chunk_count - extent.chunk_count) {
-      *out_extent = extent;
-      return TSDB_ERR_COUNT;
-    }
-    size_t size, failed = 0;
-    tsdb_status status = series_bound(&series[index], chunks + extent.chunk_count, options, &size, &failed);
-    extent.chunk_count += status == TSDB_OK ? series[index].chunk_count : failed;
-    if (status != TSDB_OK) {
-      *out_extent = extent;
-      return status;
-    }
-    extent.body_size += is_batch ? framed_size(size) : size;
+    if (series[index].chunk_count > chunk_count - extent.chunk_count) return TSDB_ERR_COUNT;
+    extent.size += series_bound(&series[index], chunks + extent.chunk_count);
+    extent.chunk_count += series[index].chunk_count;
   }
-  extent.size = framed_size(extent.body_size);
-  if (extent.size > UINT32_MAX) {
-    *out_extent = extent;
-    return TSDB_ERR_SIZE;
-  }
-  if (options->is_framed) extent.size += TSDB_GRPC_PREFIX_SIZE;
+  if (extent.size > UINT32_MAX) return TSDB_ERR_SIZE;
+  extent.size += options->is_framed ? TSDB_GRPC_PREFIX_SIZE : 0;
   *out_extent = extent;
   return TSDB_OK;
 }
@@ -345,10 +313,7 @@ tsdb_status tsdb_series_response_measure(const tsdb_wire_series *series, size_t 
     message_extent extent;
     tsdb_status status = message_bound(series + done, series_count - done, chunks + chunks_done,
                                        chunk_count - chunks_done, options, &extent);
-    if (status != TSDB_OK) {
-      *out_chunks = chunks_done + extent.chunk_count;
-      return status;
-    }
+    if (status != TSDB_OK) return status;
     if (done > 0 && (extent.size > size_limit || size > size_limit - extent.size)) break;
     done += extent.series_count;
     chunks_done += extent.chunk_count;
@@ -402,55 +367,71 @@ static inline uint8_t *data_put(uint8_t *dst, uint8_t tag, const wire_data *data
   return dst;
 }
 
-/// Writes an `AggrChunk` with its tag and length. There is room: chunk_bound was asked, and has found nothing wrong.
-static uint8_t *chunk_put(uint8_t *dst, const tsdb_wire_chunk *chunk, const tsdb_wire_options *options) {
+/// Writes an `AggrChunk` with its tag and length at *io_dst, where there is room for its bound, and moves it on.
+static tsdb_status chunk_put(uint8_t **io_dst, const tsdb_wire_chunk *chunk, const tsdb_wire_options *options) {
   size_t size = time_size(chunk->min_time_ms) + time_size(chunk->max_time_ms);
   wire_data parts[TSDB_AGGR_SLOTS];
   uint8_t tags[TSDB_AGGR_SLOTS];
   int count = 0;
   if (chunk->encoding != TSDB_CHUNK_AGGREGATES) {
+    if (!has_wire_type(chunk->encoding)) return TSDB_ERR_ENCODING;
     parts[0] = data_make(chunk->data, chunk->size, chunk->encoding, options);
     tags[0] = TAG_RAW;
     count = 1;
   } else {
     tsdb_aggr_slot slots[TSDB_AGGR_SLOTS];
     tsdb_status status = tsdb_aggr_parse(chunk->data, chunk->size, slots);
-    if (status != TSDB_OK) return dst;
+    if (status != TSDB_OK) return status;
     for (int slot = 0; slot < TSDB_AGGR_SLOTS; slot++) {
       if (slots[slot].size == 0 || (options->aggregates >> (slot + 1) & 1) == 0) continue;
+      if (!has_wire_type(slots[slot].encoding)) return TSDB_ERR_ENCODING;
       parts[count] = data_make(chunk->data + slots[slot].offset, (size_t)slots[slot].size, slots[slot].encoding, options);
       tags[count++] = (uint8_t)(TAG_COUNT + 8 * slot);
     }
   }
   for (int part = 0; part < count; part++) size += framed_size(parts[part].fields_size);
+  uint8_t *dst = *io_dst;
   *dst++ = TAG_SECOND;
   dst += tsdb_uvarint_put(dst, size);
   dst = time_put(dst, TAG_MIN_TIME, chunk->min_time_ms);
   dst = time_put(dst, TAG_MAX_TIME, chunk->max_time_ms);
   for (int part = 0; part < count; part++) dst = data_put(dst, tags[part], &parts[part]);
-  return dst;
+  *io_dst = dst;
+  return TSDB_OK;
 }
 
-/// Puts the length of what was written behind `room` bytes of space, and closes the gap where it takes fewer.
-static uint8_t *length_close(uint8_t *length, size_t room, uint8_t *end) {
+/// How many bytes the length of something of about this size will take, most probably.
+static inline size_t length_room(size_t size) {
+  return size < 0x80 ? 1 : size < 0x4000 ? 2 : size < 0x200000 ? 3 : size < 0x10000000 ? 4 : 5;
+}
+
+/// Puts the length of what was written behind `room` bytes of space, and moves it where it takes fewer or more.
+static inline uint8_t *length_close(uint8_t *length, size_t room, uint8_t *end) {
   size_t size = (size_t)(end - length) - room;
-  size_t taken = tsdb_uvarint_size(size);
-  if (taken < room) memmove(length + taken, length + room, size);
+  size_t taken = length_room(size);
+  if (taken != room) memmove(length + taken, length + room, size);
   tsdb_uvarint_put(length, size);
   return length + taken + size;
 }
 
-/// Writes a `Series` with its tag and length.
-static uint8_t *series_put(uint8_t *dst, const tsdb_wire_series *series, const tsdb_wire_chunk *chunks, size_t bound,
-                           const tsdb_wire_options *options) {
+/// Writes a `Series` with its tag and length at *io_dst, where there is room for its bound, and moves it on.
+static tsdb_status series_put(uint8_t **io_dst, const tsdb_wire_series *series, const tsdb_wire_chunk *chunks,
+                              const tsdb_wire_options *options) {
+  uint8_t *dst = *io_dst;
   *dst++ = TAG_SERIES;
   uint8_t *length = dst;
-  size_t room = tsdb_uvarint_size(bound);
+  size_t expected = series->labels.size;
+  for (uint32_t chunk = 0; chunk < series->chunk_count; chunk++) expected += (size_t)chunks[chunk].size + 32;
+  size_t room = length_room(expected);
   dst += room;
   if (series->labels.size > 0) memcpy(dst, series->labels.bytes, series->labels.size);
   dst += series->labels.size;
-  for (uint32_t chunk = 0; chunk < series->chunk_count; chunk++) dst = chunk_put(dst, &chunks[chunk], options);
-  return length_close(length, room, dst);
+  for (uint32_t chunk = 0; chunk < series->chunk_count; chunk++) {
+    tsdb_status status = chunk_put(&dst, &chunks[chunk], options);
+    if (status != TSDB_OK) return status;
+  }
+  *io_dst = length_close(length, room, dst);
+  return TSDB_OK;
 }
 
 tsdb_status tsdb_series_response_encode(const tsdb_wire_series *series, size_t series_count,
@@ -470,17 +451,17 @@ tsdb_status tsdb_series_response_encode(const tsdb_wire_series *series, size_t s
     if (options->batch_size > 1) {
       *out++ = TAG_BATCH;
       uint8_t *length = out;
-      size_t room = tsdb_uvarint_size(extent.body_size);
+      size_t room = length_room(extent.size - extent.size / 8);
       out += room;
       for (size_t index = done; index < done + extent.series_count; index++) {
-        size_t bound = 0, failed = 0;
-        (void)series_bound(&series[index], chunks + chunks_done, options, &bound, &failed);
-        out = series_put(out, &series[index], chunks + chunks_done, bound, options);
+        status = series_put(&out, &series[index], chunks + chunks_done, options);
+        if (status != TSDB_OK) return status;
         chunks_done += series[index].chunk_count;
       }
       out = length_close(length, room, out);
     } else {
-      out = series_put(out, &series[done], chunks + chunks_done, extent.body_size, options);
+      status = series_put(&out, &series[done], chunks + chunks_done, options);
+      if (status != TSDB_OK) return status;
       chunks_done += extent.chunk_count;
     }
     done += extent.series_count;

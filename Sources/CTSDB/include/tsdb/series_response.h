@@ -122,11 +122,10 @@ typedef struct tsdb_wire_options {
 /// Tells how many of the series, a whole number of messages unless it is all, fit size_limit bytes; at least one message.
 ///
 /// Shapes:  chunks holds those of all series, chunk_count of them.
-/// Returns: TSDB_OK with *out_series, *out_chunks and *out_size, which their messages do not exceed (a hash takes up to ten
-///          bytes, which one it takes is not known before);
-///          TSDB_ERR_COUNT where the series' counts exceed chunk_count; TSDB_ERR_ENCODING for a chunk that the messages have
-///          no type for; TSDB_ERR_TRUNCATED or TSDB_ERR_MALFORMED for a chunk of aggregates that is none; TSDB_ERR_SIZE for a
-///          message of 4 GiB and more. On error *out_chunks is the chunk it stopped at.
+/// Returns: TSDB_OK with *out_series, *out_chunks and *out_size, which their messages do not exceed: some ten bytes a chunk
+///          more than they take; TSDB_ERR_COUNT where the series' counts exceed chunk_count; TSDB_ERR_SIZE for a message that
+///          may have 4 GiB and more.
+/// Cost:    O(series and chunks); no chunk is looked into.
 tsdb_status tsdb_series_response_measure(const tsdb_wire_series *series, size_t series_count,
                                          const tsdb_wire_chunk *chunks, size_t chunk_count,
                                          const tsdb_wire_options *options, size_t size_limit, size_t *out_series,
@@ -134,8 +133,9 @@ tsdb_status tsdb_series_response_measure(const tsdb_wire_series *series, size_t 
 
 /// Writes all of the series as messages.
 ///
-/// Returns: TSDB_OK with *out_size bytes written; TSDB_ERR_CAPACITY where dst has less than was measured; else as
-///          tsdb_series_response_measure. On error dst is unspecified.
+/// Returns: TSDB_OK with *out_size bytes written; TSDB_ERR_CAPACITY where dst has less than was measured; TSDB_ERR_ENCODING for
+///          a chunk that the messages have no type for; TSDB_ERR_TRUNCATED or TSDB_ERR_MALFORMED for a chunk of aggregates
+///          that is none; else as tsdb_series_response_measure. On error dst is unspecified.
 /// Cost:    O(bytes written); no allocation.
 tsdb_status tsdb_series_response_encode(const tsdb_wire_series *series, size_t series_count,
                                         const tsdb_wire_chunk *chunks, size_t chunk_count,
