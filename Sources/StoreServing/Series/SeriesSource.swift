@@ -79,13 +79,16 @@ final class SeriesSource {
         batch.keepFirst(kept)
       }
       try count(batch, demand, &usage)
+      var convertedBytes = 0
       if demand.wantsChunks {
-        do throws(StorageError) { try block.loadChunks(into: batch, budget: demand.budget) } catch {
-          throw block.withFault(error)
-        }
+        do throws(StorageError) {
+          try block.loadChunks(into: batch, budget: demand.budget)
+          convertedBytes = try batch.convertForMessages()
+        } catch { throw block.withFault(error) }
         try countBytes(batch, &usage)
       }
-      let window = try SeriesWindow(batch, rules, demand.shard, slices: &slices, budget: demand.budget)
+      let window = try SeriesWindow(
+        batch, rules, demand.shard, slices: &slices, ownBytes: convertedBytes, budget: demand.budget)
       do throws(StorageError) { try block.index.checkFault() } catch { throw block.withFault(error) }
       position = next
       isAtEnd = position == refs.count

@@ -21,8 +21,9 @@ internal import TSModel
   private let charge: BudgetCharge
 
   /// The series of `batch`, whose labels become those that `rules` make of them; of these, those that `shard` takes.
+  /// `ownBytes` is the memory of chunks that was not charged yet.
   init(
-    _ batch: SeriesBatch, _ rules: LabelRules, _ shard: Shard?, slices: inout [SymbolSlice],
+    _ batch: SeriesBatch, _ rules: LabelRules, _ shard: Shard?, slices: inout [SymbolSlice], ownBytes: Int,
     budget: MemoryBudget?
   ) throws {
     self.batch = batch
@@ -34,7 +35,8 @@ internal import TSModel
       unsafe rules.withSource(batch, slices) { source in unsafe tsdb_label_blobs_bound(&source) }
     }
     guard bound != .max else { throw StoreServingErrors.labels }
-    charge = unsafe try BudgetCharge(budget, bytes: bound + seriesCount * (MemoryLayout<tsdb_bytes_view>.stride + 16))
+    charge = unsafe try BudgetCharge(
+      budget, bytes: ownBytes + bound + seriesCount * (MemoryLayout<tsdb_bytes_view>.stride + 16))
     unsafe bytes = .allocate(capacity: bound)
     unsafe blobs = .allocate(capacity: seriesCount)
     unsafe order = .allocate(capacity: 2 * seriesCount)

@@ -100,3 +100,20 @@ import Testing
     #expect(found.queryStats?.mergedSeriesCount == 1 && found.queryStats?.mergedChunksCount == 1)
   }
 }
+
+@Suite struct ChunkConversionTests {
+  /// Chunks with start timestamps, which the StoreAPI has no type for, are sent as chunks of the same samples.
+  @Test func newerEncodingsAreSentAsTheOlderOnes() async throws {
+    let blocks = try BlocksOfTest()
+    try blocks.add([["__name__": "m"]], encoding: .xor2)
+    let (_, answer) = try await series(blocks.store(), request())
+    let chunk = try #require(answer.chunks.first?.first)
+    #expect(chunk.raw?.encoding == .xor && chunk.minTimeMs == 0 && chunk.maxTimeMs == 540_000)
+    let data = try #require(chunk.raw?.data)
+    var floats = FloatColumns()
+    try floats.append(decoding: data.span.bytes, encoding: .xor)
+    let (times, values) = (floats.timestampsMs, floats.values)
+    #expect(times.indices.map { times[$0] } == Array(stride(from: 0, to: 600_000, by: 60_000)))
+    #expect(values.indices.map { values[$0] } == Array(stride(from: 0, to: 600_000, by: 60_000)))
+  }
+}
