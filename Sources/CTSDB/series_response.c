@@ -67,7 +67,7 @@ static inline uint8_t *copy_string(uint8_t *dst, const uint8_t *dst_end, const u
 }
 
 /// Writes one label. The caller has label_size() bytes of room.
-static inline uint8_t *label_put(uint8_t *dst, const uint8_t *dst_end, const uint8_t *name, size_t name_size,
+static inline __attribute__((always_inline)) uint8_t *label_put(uint8_t *dst, const uint8_t *dst_end, const uint8_t *name, size_t name_size,
                                  const uint8_t *name_end, const uint8_t *value, size_t value_size,
                                  const uint8_t *value_end) {
   *dst++ = TAG_SERIES;

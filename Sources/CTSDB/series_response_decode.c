@@ -37,7 +37,7 @@ static inline tsdb_status varint_get(fields *fields, uint64_t *out_value) {
 }
 
 /// Reads the next field; the caller has seen that there are bytes.
-static inline tsdb_status field_get(fields *fields, field *out_field) {
+static inline __attribute__((always_inline)) tsdb_status field_get(fields *fields, field *out_field) {
   uint64_t tag;
   tsdb_status status = varint_get(fields, &tag);
   if (status != TSDB_OK) return status;
@@ -88,7 +88,7 @@ static inline bool is_string(tsdb_bytes_view a, tsdb_bytes_view b) {
   if (a.size != b.size) return false;
   size_t size = a.size;
   if (size >= 8) {
-    if (size > 32) return memcmp(a.bytes, b.bytes, size) == 0;
+    if (size > 64) return memcmp(a.bytes, b.bytes, size) == 0;
     size_t at = 0;
     for (; at + 8 < size; at += 8) {
       if (load64(a.bytes + at) != load64(b.bytes + at)) return false;
@@ -241,15 +241,38 @@ static inline tsdb_status label_get(tsdb_bytes_view message, tsdb_bytes_view *ou
   return TSDB_OK;
 }
 
+/// Whether the next field is a short label, and the same bytes as the next one of the series before; moves on in that series.
+/// Returns the bytes of the field, or 0.
+static inline size_t same_label(const fields *fields, tsdb_bytes_view *last) {
+  if (last->size < 2 || last->bytes[0] != 0x0A || last->bytes[1] >= 0x80 || (size_t)last->bytes[1] + 2 > last->size) {
+    *last = (tsdb_bytes_view){0};
+    return 0;
+  }
+  size_t size = (size_t)last->bytes[1] + 2;
+  bool is_same = size <= (size_t)(fields->end - fields->at) &&
+                 is_string((tsdb_bytes_view){last->bytes, size}, (tsdb_bytes_view){fields->at, size});
+  *last = (tsdb_bytes_view){last->bytes + size, last->size - size};
+  return is_same ? size : 0;
+}
+
 /// Reads a `Series` as the next one of the columns.
 static tsdb_status series_get(tsdb_bytes_view message, tsdb_wire_symbols *symbols, tsdb_wire_columns *columns) {
   size_t series = columns->series_count;
   if (series >= columns->series_capacity) return TSDB_ERR_CAPACITY;
   size_t pair = columns->label_offsets[series], chunk = columns->chunk_offsets[series];
-  // Where the labels of the series before are: mostly the same strings.
+  // Where the labels of the series before are: mostly the same strings, and often a label is the same byte for byte.
   size_t before = series == 0 ? pair : columns->label_offsets[series - 1], before_end = pair;
+  tsdb_bytes_view last = series == 0 ? (tsdb_bytes_view){0} : symbols->last_series;
   fields fields = fields_of(message);
   while (fields.at < fields.end) {
+    size_t same = same_label(&fields, &last);
+    if (same > 0 && before < before_end) {
+      if (pair >= columns->pairs_capacity || pair >= UINT32_MAX / 2) return TSDB_ERR_CAPACITY;
+      memcpy(columns->label_ids + 2 * pair, columns->label_ids + 2 * before, 2 * sizeof *columns->label_ids);
+      fields.at += same;
+      pair++, before++;
+      continue;
+    }
     field field;
     tsdb_status status = field_get(&fields, &field);
     if (status != TSDB_OK) return status;
@@ -275,6 +298,7 @@ static tsdb_status series_get(tsdb_bytes_view message, tsdb_wire_symbols *symbol
   columns->label_offsets[series + 1] = (uint32_t)pair;
   columns->chunk_offsets[series + 1] = (uint32_t)chunk;
   columns->series_count++;
+  symbols->last_series = message;
   return TSDB_OK;
 }
 
@@ -311,10 +335,12 @@ static tsdb_status message_get(tsdb_bytes_view message, tsdb_wire_symbols *symbo
 tsdb_status tsdb_series_response_decode(const uint8_t *src, size_t src_size, tsdb_wire_symbols *symbols,
                                         tsdb_wire_columns *columns, tsdb_wire_message *out_message) {
   size_t series_before = columns->series_count;
+  tsdb_bytes_view last_before = symbols->last_series;
   tsdb_wire_message message = {0};
   tsdb_status status = message_get((tsdb_bytes_view){src, src_size}, symbols, columns, &message);
   if (status != TSDB_OK) {
     columns->series_count = series_before;
+    symbols->last_series = last_before;
     return status;
   }
   message.series_count = columns->series_count - series_before;

@@ -24,6 +24,7 @@ typedef struct tsdb_wire_symbols {
   uint32_t *buckets;         ///< [bucket_count], a power of two and at least 2 × capacity; 0: free, else id + 1.
   size_t bucket_count;
   uint64_t seed;             ///< Of the hash: not to be guessed by who sends messages.
+  tsdb_bytes_view last_series;  ///< The series read last, in its message. The caller begins with NULL.
 } tsdb_wire_symbols;
 
 /// Puts all strings into the buckets anew, after these were made larger; their content does not matter.
