@@ -23,8 +23,10 @@ public final class GRPCClientMetrics: GRPCClientObserver {
       "grpc_client_handling_seconds", "How long calls took, in seconds.", labels: labels, buckets: Self.buckets)
   }
 
+  /// Counts a call that begins; each attempt of one that is tried again is a call.
   public func callStarted(path: String, kind: GRPCMethod.Kind) { started.with(Self.values(path, kind)).add(1) }
 
+  /// Counts the end of a call, its messages and its time.
   public func callEnded(
     path: String, kind: GRPCMethod.Kind, code: GRPCStatus.Code, duration: Duration, messagesReceived: Int,
     messagesSent: Int

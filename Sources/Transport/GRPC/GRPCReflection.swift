@@ -1,7 +1,8 @@
 // Server reflection, v1 and v1alpha, which are equal but for their names: clients such as grpcurl ask it which services there
 // are and what their messages look like.
 //
-//   ServerReflectionRequest   1 host  3 file_by_filename  4 file_containing_symbol  5 file_containing_extension (1 type, 2 number)
+//   ServerReflectionRequest   1 host  3 file_by_filename  4 file_containing_symbol
+//                             5 file_containing_extension (1 type, 2 number)
 //                             6 all_extension_numbers_of_type  7 list_services
 //   ServerReflectionResponse  1 valid_host  2 original_request  4 file_descriptor_response (1 file_descriptor_proto)
 //                             5 all_extension_numbers_response (1 base_type_name, 2 extension_number)

@@ -60,6 +60,7 @@ public final class GRPCServer: HTTPHandler {
     contentSubtype(of: head.headers["content-type"] ?? "") != nil
   }
 
+  /// Answers a call: refuses what is none, else carries it out until its end, its deadline or its client's leaving.
   public func handle(_ request: HTTPServerRequest, _ response: HTTPServerResponse) async throws {
     let head = request.head
     let contentType = head.headers["content-type"] ?? ""

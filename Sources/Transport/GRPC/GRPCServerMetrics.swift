@@ -42,10 +42,12 @@ public final class GRPCServerMetrics: GRPCServerObserver {
     }
   }
 
+  /// Counts a call that begins.
   public func callStarted(service: String, method: GRPCMethod) {
     started.with(method.name, service, method.kind.rawValue).add(1)
   }
 
+  /// Counts the end of a call, its messages and its time.
   public func callEnded(
     service: String, method: GRPCMethod, code: GRPCStatus.Code, duration: Duration, messagesReceived: Int,
     messagesSent: Int
