@@ -5,8 +5,11 @@ public import Transport
 
 /// `thanos.Store`.
 public struct StoreService: GRPCService {
+  /// The service's full name.
   public let name = "thanos.Store"
+  /// Series, which streams, and the two label calls.
   public let methods: [GRPCMethod] = [GRPCMethod("Series", .serverStream), "LabelNames", "LabelValues"]
+  /// What reflection tells of it.
   public let fileDescriptors: [[UInt8]]
 
   private let store: LocalStore
@@ -22,6 +25,7 @@ public struct StoreService: GRPCService {
     self.fileDescriptors = fileDescriptors
   }
 
+  /// Answers a call; see `GRPCService`.
   public func handle(method: String, call: GRPCServerCall) async throws {
     switch method {
     case "Series":
@@ -47,8 +51,11 @@ public struct StoreService: GRPCService {
 
 /// `thanos.info.Info`.
 public struct InfoService: GRPCService {
+  /// The service's full name.
   public let name = "thanos.info.Info"
+  /// Its only method.
   public let methods: [GRPCMethod] = ["Info"]
+  /// What reflection tells of it.
   public let fileDescriptors: [[UInt8]]
 
   private let info: @Sendable () throws -> InfoResponse
@@ -63,6 +70,7 @@ public struct InfoService: GRPCService {
   /// What a component that is not ready answers.
   public static let notReady = GRPCStatus(.unavailable, "Not ready")
 
+  /// Answers a call; see `GRPCService`.
   public func handle(method: String, call: GRPCServerCall) async throws {
     let _: InfoRequest = try await call.request()
     try await call.send(try info().encoded())
