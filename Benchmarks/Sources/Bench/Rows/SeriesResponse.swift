@@ -59,11 +59,11 @@ private final class MessagesOfM1 {
         ids += [UInt32(label), UInt32(ids.count + 8)]
       }
     }
-    source.label_offsets = kept((0...count).map { UInt32($0 * labelCount) })
-    source.label_ids = kept(ids)
-    source.slices = kept(slices)
+    source.label_offsets = UnsafePointer(kept((0...count).map { UInt32($0 * labelCount) }))
+    source.label_ids = UnsafePointer(kept(ids))
+    source.slices = UnsafePointer(kept(slices))
     source.series_count = count
-    source.symbols = kept(texts)
+    source.symbols = UnsafePointer(kept(texts))
     source.symbols_size = texts.count
     blobsCapacity = tsdb_label_blobs_bound(&source)
     blobs = .allocate(capacity: blobsCapacity)
