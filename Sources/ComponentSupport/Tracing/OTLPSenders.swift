@@ -11,8 +11,7 @@ enum OTLPSenders {
   ) throws(ConfigurationError) -> any SpanSender {
     switch config.form {
     case .otlpHTTP: return try OTLPHTTPSender(config, resource: resource(config, component, build), build: build)
-    case .otlpGRPC:
-      throw ConfigurationError(.unsupported, "tracing: OTLP over gRPC is not supported: set client_type: http")
+    case .otlpGRPC: return OTLPGRPCSender(config, resource: resource(config, component, build), build: build)
     case .jaeger: return try OTLPHTTPSender(config, resource: resource(config, component, build), build: build)
     }
   }

@@ -2,8 +2,10 @@
 // figures.
 //
 //   Profile   1 sample_type {1 type, 2 unit}  2 sample {1 location_id, 2 value}
-//             4 location {1 id, 4 line {1 function_id}}  5 function {1 id, 2 name}  6 string_table  9 time_nanos  14 default_sample_type
-//   All texts are indices of string_table, whose first entry is empty.
+//             4 location {1 id, 4 line {1 function_id}}  5 function {1 id, 2 name}
+//             6 string_table  9 time_nanos  14 default_sample_type
+//
+// All texts are indices of string_table, whose first entry is empty.
 internal import TSModel
 
 /// Resident memory by mapping.

@@ -22,6 +22,23 @@ private final class Receiver: SpanSender {
   var names: [String] { batches.withLock { $0.flatMap { $0.map(\.name) } } }
 }
 
+/// A collector of traces that is busy at first.
+private final class Collector: GRPCService {
+  let name = "opentelemetry.proto.collector.trace.v1.TraceService"
+  let methods: [GRPCMethod] = ["Export"]
+  let received = Mutex<[(key: String?, message: [UInt8])]>([])
+
+  func handle(method: String, call: GRPCServerCall) async throws {
+    let message = try await call.onlyMessage()
+    let count = received.withLock { received in
+      received.append((call.metadata["x-key"], message))
+      return received.count
+    }
+    if count == 1 { throw GRPCStatus(.unavailable, "busy") }
+    try await call.send([])
+  }
+}
+
 @Suite struct TracingTests {
   private static func config(_ yaml: String) throws -> TracingConfig { try TracingConfig(Array(yaml.utf8)) }
   private static let otlp = "type: OTLP\nconfig: {client_type: http, insecure: true}"
@@ -139,6 +156,31 @@ private final class Receiver: SpanSender {
       11: {1: 1000000007, 2: "event", 3: {1: "f", 2: {4: 4602678819172646912}}}, 15: {2: "broken", 3: 2}}
       """
     #expect(text.contains(expectedSpan), "\(text)")
+  }
+
+  @Test func otlpArrivesOverGRPC() async throws {
+    let collector = Collector()
+    let server = try HTTPServer(
+      handler: GRPCServer(services: [collector], health: GRPCHealth()),
+      options: HTTPServerOptions(loops: try EventLoopGroup(count: 1)))
+    let address = try await server.listen(on: ListenAddress.parse("127.0.0.1:0"))
+    let config = try Self.config(
+      """
+      type: OTLP
+      config: {client_type: grpc, insecure: true, endpoint: "\(address)", compression: gzip, headers: {x-key: value}}
+      """)
+    let sender = try OTLPSenders.sender(config, component: "store", build: BuildFacts(version: "1.2.3"))
+    let kept = KeptSpans()
+    Tracer(sampler: .always, exporter: kept).startSpan("work").end()
+    let failure = await #expect(throws: SpanSendError.self) { try await sender.send(kept.all) }
+    #expect(failure?.isRetryable == true)
+    try await sender.send(kept.all)
+    let received = collector.received.withLock { $0 }
+    #expect(received.count == 2 && received.allSatisfy { $0.key == "value" })
+    #expect(try protobufText(received.last?.message ?? []).contains("\"work\""))
+    await server.shutdown(graceMs: 0)
+    let gone = await #expect(throws: SpanSendError.self) { try await sender.send(kept.all) }
+    #expect(gone?.isRetryable == true)
   }
 
   @Test func addressesBecomeURLs() throws {
