@@ -14,7 +14,7 @@ struct BlockMetrics: Sendable {
   let loaded, lastLoaded: Gauge
   let loadSeconds: Observability.Histogram
 
-  init(_ registry: MetricsRegistry) {
+  init(_ registry: MetricsRegistry, consistencyDelaySeconds: Double) {
     loads = registry.counter("thanos_bucket_store_block_loads_total", "Blocks that were opened, or tried to.")
     loadFailures = registry.counter(
       "thanos_bucket_store_block_load_failures_total", "Blocks that could not be opened and were set aside.")
@@ -26,6 +26,8 @@ struct BlockMetrics: Sendable {
     lastLoaded = registry.gauge(
       "thanos_bucket_store_blocks_last_loaded_timestamp_seconds", "When the blocks were looked through last, Unix time."
     )
+    registry.gauge("thanos_consistency_delay_seconds", "Blocks younger than this are left alone.").set(
+      consistencyDelaySeconds)
     loadSeconds = registry.histogram(
       "thanos_bucket_store_block_load_duration_seconds", "How long opening a block took.",
       buckets: [0.1, 0.2, 0.5, 1, 2, 5, 15, 30, 60, 120, 300])
@@ -62,7 +64,7 @@ final class BlockSync: Sendable {
     self.bucket = bucket
     self.logger = logger
     openConcurrency = settings.openConcurrency
-    metrics = BlockMetrics(registry)
+    metrics = BlockMetrics(registry, consistencyDelaySeconds: Double(settings.consistencyDelayMs) / 1000)
     var options = BlockFetcher.Options()
     options.cacheFolder = settings.dataFolder
     options.concurrency = settings.metaConcurrency

@@ -37,10 +37,11 @@ public enum StoreCommand {
     var service = ComponentService(context, try ServiceOptions(context.command, grpc: true))
     let store = localStore(sync, settings, context)
     let gate = ConcurrencyGate(width: settings.seriesConcurrency)
-    addGateMetrics(gate, settings, context.metrics)
+    let observer = SeriesMetrics(context.metrics, gate)
     let pool = BlockingPool(threadCount: 8)
     service.grpcServices = [
-      StoreService(store, pool: pool, gate: gate, fileDescriptors: ServiceDescriptors.store),
+      StoreService(
+        store, pool: pool, gate: gate, observer: observer, fileDescriptors: ServiceDescriptors.store),
       InfoService(fileDescriptors: ServiceDescriptors.info) { store.info() },
     ]
     service.grpcOptions.maxReceiveMessageBytes = 64 << 20
@@ -78,14 +79,6 @@ public enum StoreCommand {
     return LocalStore(catalog: sync.catalog, options: options, budget: budget)
   }
 
-  private static func addGateMetrics(_ gate: ConcurrencyGate, _ settings: StoreSettings, _ metrics: MetricsRegistry) {
-    metrics.collect { metrics in
-      metrics.gauge(
-        "thanos_bucket_store_series_gate_queries_max", "Series calls that may run at the same time.",
-        Double(settings.seriesConcurrency), labels: [:])
-    }
-  }
-
   private static func addAPI(
     _ sync: BlockSync, _ bucket: any Bucket, _ context: ComponentContext, _ router: inout HTTPRouter
   ) {
@@ -93,6 +86,7 @@ public enum StoreCommand {
     let routes = APIRoutes(allowsOtherOrigins: !command.isOn("web.disable-cors"))
     let api = BlocksAPI(sync: sync, bucket: bucket, label: command.text("bucket-web-label") ?? "")
     routes.get("/blocks", name: "blocks", &router) { call in try await api.answer(call) }
+    routes.addStatus(context, flags: StoreCommand.spec.flags + CommonFlags.global, &router)
     routes.addOptions(&router)
   }
 }

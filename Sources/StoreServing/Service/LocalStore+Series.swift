@@ -14,17 +14,21 @@ public struct FramedMessages: Sendable {
 
 extension LocalStore {
   /// Answers a request for series by calling `emit` with messages, some 64 KiB at a time. Throws `GRPCStatus`, and what
-  /// `emit` throws. Ends early where the task is cancelled.
+  /// `emit` throws. Ends early where the task is cancelled. `observe` is told in the end what the answer took, whole or not.
   public func series(
-    _ request: SeriesRequest, emit: (consuming FramedMessages) async throws -> Void
+    _ request: SeriesRequest, observe: (SeriesOutcome) -> Void = { _ in },
+    emit: (consuming FramedMessages) async throws -> Void
   ) async throws {
+    let begin = ContinuousClock.now
     let matchers = try request.matchers.compiled()
     let hints: SeriesRequestHints? = try request.hints.hints(
       named: "hintspb.SeriesRequestHints", "unmarshal series request hints")
     let blockMatchers = try (hints?.blockMatchers ?? []).compiled("translate request hints labels matchers: ")
     let budget = requestBudget()
     var answer = SeriesAnswer(request, hints, self, budget)
+    defer { observe(answer.outcome(begin)) }
     var sources = try answer.select(matchers, blockMatchers)
+    answer.selected = ContinuousClock.now
     for warning in answer.takeWarnings() { try await emit(warning) }
     if !sources.isEmpty {
       let merger = try answer.merger(of: sources.count)
@@ -45,6 +49,7 @@ extension LocalStore {
       }
       answer.note(merger)
     }
+    answer.isWhole = true
     if options.sendsSeriesHints { try await emit(answer.hintsMessage()) }
   }
 }
@@ -61,6 +66,10 @@ private struct SeriesAnswer {
   private var warnings: [String] = []
   private var stats = QueryStatsHint()
   private var queried: [ULID] = []
+  /// When all blocks were prepared.
+  var selected: ContinuousClock.Instant?
+  /// Whether nothing is missing.
+  var isWhole = false
 
   init(_ request: SeriesRequest, _ hints: SeriesRequestHints?, _ store: LocalStore, _ budget: MemoryBudget) {
     self.request = request
@@ -168,6 +177,16 @@ private struct SeriesAnswer {
   mutating func note(_ merger: SeriesMerger) {
     stats.mergedSeriesCount = merger.seriesCount
     stats.mergedChunksCount = merger.chunkCount
+  }
+
+  /// What the answer took since `begin`.
+  func outcome(_ begin: ContinuousClock.Instant) -> SeriesOutcome {
+    let end = ContinuousClock.now
+    let selected = selected ?? end
+    return SeriesOutcome(
+      blocksQueried: queried.count, postingsTouched: stats.postingsTouched, seriesTouched: stats.seriesTouched,
+      chunksTouched: stats.chunksTouched, bytesTouched: usage.bytes, seriesSent: stats.mergedSeriesCount,
+      chunksSent: stats.mergedChunksCount, selecting: selected - begin, sending: end - selected, isWhole: isWhole)
   }
 
   /// What went wrong since the last time.

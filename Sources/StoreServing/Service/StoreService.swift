@@ -15,10 +15,15 @@ public struct StoreService: GRPCService {
   private let store: LocalStore
   private let pool: BlockingPool
   private let gate: ConcurrencyGate
+  private let observer: (any SeriesObserver)?
 
   /// The service over `store`, whose calls read blocks on the threads of `pool`, as many Series calls at a time as `gate`
   /// has places.
-  public init(_ store: LocalStore, pool: BlockingPool, gate: ConcurrencyGate, fileDescriptors: [[UInt8]] = []) {
+  public init(
+    _ store: LocalStore, pool: BlockingPool, gate: ConcurrencyGate, observer: (any SeriesObserver)? = nil,
+    fileDescriptors: [[UInt8]] = []
+  ) {
+    self.observer = observer
     self.store = store
     self.pool = pool
     self.gate = gate
@@ -28,16 +33,7 @@ public struct StoreService: GRPCService {
   /// Answers a call; see `GRPCService`.
   public func handle(method: String, call: GRPCServerCall) async throws {
     switch method {
-    case "Series":
-      let request: SeriesRequest = try await call.request("failed to unmarshal the received message")
-      try await gate.run {
-        try await withTaskExecutorPreference(pool) {
-          try await store.series(request) { messages in
-            let messageCount = messages.messageCount
-            try await call.sendFramed(messages.frames, messageCount: messageCount)
-          }
-        }
-      }
+    case "Series": try await series(call)
     case "LabelNames":
       let request: LabelNamesRequest = try await call.request()
       try await call.send(withTaskExecutorPreference(pool) { try await store.labelNames(request) }.encoded())
@@ -45,6 +41,34 @@ public struct StoreService: GRPCService {
       let request: LabelValuesRequest = try await call.request()
       try await call.send(withTaskExecutorPreference(pool) { try await store.labelValues(request) }.encoded())
     default: throw GRPCStatus(.unimplemented, "unknown method \(method) for service \(name)")
+    }
+  }
+
+  private func series(_ call: GRPCServerCall) async throws {
+    let request: SeriesRequest = try await call.request()
+    let begin = ContinuousClock.now
+    observer?.seriesAsked()
+    var outcome: SeriesOutcome?
+    do {
+      outcome = try await gate.run {
+        observer?.seriesBegan(after: ContinuousClock.now - begin)
+        return try await answer(request, call)
+      }
+      observer?.seriesEnded(outcome, tenant: call.tenant, error: nil)
+    } catch {
+      observer?.seriesEnded(outcome, tenant: call.tenant, error: error)
+      throw error
+    }
+  }
+
+  private func answer(_ request: SeriesRequest, _ call: GRPCServerCall) async throws -> SeriesOutcome? {
+    try await withTaskExecutorPreference(pool) {
+      var outcome: SeriesOutcome?
+      try await store.series(request, observe: { outcome = $0 }) { messages in
+        let messageCount = messages.messageCount
+        try await call.sendFramed(messages.frames, messageCount: messageCount)
+      }
+      return outcome
     }
   }
 }
@@ -78,6 +102,12 @@ public struct InfoService: GRPCService {
 }
 
 extension GRPCServerCall {
+  /// Who asks, by the metadata that Thanos' components send along.
+  fileprivate var tenant: String {
+    let tenant = metadata["thanos-tenant"] ?? ""
+    return tenant.isEmpty ? "default-tenant" : tenant
+  }
+
   /// The only message of the request. Throws Internal, as grpc-go does, for bytes that are no such message.
   func request<Message: ProtobufMessage>(
     _ attempt: String = "error unmarshalling request"
