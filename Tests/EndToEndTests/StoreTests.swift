@@ -58,7 +58,7 @@ import Testing
   @Test func badBlocksAreSetAsideAndTheRestIsServed() throws {
     let good = try Fixtures.block("thanos/live-sidecar")
     let store = try RunningStore(blocks: [good], flags: ["--sync-block-duration=1s"]) { folder in
-      for (name, break) in [
+      for (name, damage) in [
         ("01KJPB9Q30GS2PJP0KA1NEN3Q3", { (block: String) in try writeFile(block + "/meta.json", Array("{".utf8)) }),
         ("01KJPB9Q30GS2PJP0KA1NEN3Q4", { block in try writeFile(block + "/index", Array("no index".utf8)) }),
         ("01KJPB9Q30GS2PJP0KA1NEN3Q5", { block in try FileManager.default.removeItem(atPath: block + "/meta.json") }),
@@ -68,7 +68,7 @@ import Testing
         let meta = String(decoding: try readFile(block + "/meta.json"), as: UTF8.self)
         let own = (good as NSString).lastPathComponent
         try writeFile(block + "/meta.json", Array(meta.replacingOccurrences(of: own, with: name).utf8))
-        try `break`(block)
+        try damage(block)
       }
     }
     let bad = try store.get("/api/v1/blocks?view=bad")
