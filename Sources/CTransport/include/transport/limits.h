@@ -44,8 +44,8 @@ typedef struct transport_limits {
   uint32_t control_rate;          // … a second
 } transport_limits;
 
-// What servers have where nobody says otherwise.
+/// What servers have where nobody says otherwise.
 transport_limits transport_limits_default(void);
 
-// The name of a limit in metrics and documentation, such as "header-bytes"; NULL for a number that is none.
+/// The name of a limit in metrics and documentation, such as "header-bytes"; NULL for a number that is none.
 const char *transport_limit_name(transport_limit limit);

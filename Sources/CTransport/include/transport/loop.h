@@ -11,27 +11,34 @@ typedef struct transport_counters transport_counters;
 
 typedef void (*transport_task)(void *context);
 
-// Starts a loop and its thread. NULL: no thread or no memory to be had.
+/// Starts a loop and its thread. NULL: no thread or no memory to be had.
 transport_loop *transport_loop_new(void);
-// Closes everything on the loop, runs what was posted before, ends the thread, frees the loop. Not to be called on its thread.
+/// Closes everything on the loop, runs what was posted before, ends the thread, frees the loop. Not to be called on its thread.
 void transport_loop_stop(transport_loop *loop);
-// Runs `task(context)` on the loop's thread, soon, in the order of the calls. From any thread. False: out of memory.
+/// Runs `task(context)` on the loop's thread, soon, in the order of the calls. From any thread. False: out of memory.
 bool transport_loop_post(transport_loop *loop, transport_task task, void *context);
-// Whether the caller is on the loop's thread.
+/// Whether the caller is on the loop's thread.
 bool transport_loop_is_current(const transport_loop *loop);
 
-// Counts, over all loops of a server. Read from any thread.
+/// Counts, over all loops of a server. Read from any thread.
 transport_counters *transport_counters_new(void);
+/// Gives them back.
 void transport_counters_free(transport_counters *counters);
+/// Connections that are open now.
 uint64_t transport_counters_open(const transport_counters *counters);
+/// Connections accepted.
 uint64_t transport_counters_accepted(const transport_counters *counters);
+/// How often a limit was met.
 uint64_t transport_counters_limit(const transport_counters *counters, transport_limit limit);
+/// TLS handshakes that failed.
 uint64_t transport_counters_tls_failures(const transport_counters *counters);
+/// Bytes received from sockets.
 uint64_t transport_counters_received(const transport_counters *counters);
+/// Bytes given to sockets.
 uint64_t transport_counters_sent(const transport_counters *counters);
 
-// A bound socket that does not listen yet: of a numeric address and a port (0: any; `*bound_port` gets it), or of a path where `port` is
-// -1. `shares`: with SO_REUSEPORT. -1 on failure, and `error` says why.
+/// A bound socket that does not listen yet: of a numeric address and a port (0: any; `*bound_port` gets it), or of a path where `port` is
+/// -1. `shares`: with SO_REUSEPORT. -1 on failure, and `error` says why.
 int transport_bind(const char *address, int port, bool shares, int *bound_port, char *error, size_t error_capacity);
 
 // Whoever handles a connection's streams, and the connection itself.
@@ -43,33 +50,37 @@ typedef struct transport_connection_handlers {
   void (*on_disconnected)(void *context, transport_connection *connection, void *user);
 } transport_connection_handlers;
 
-// Accepts connections at the socket `fd`, which it owns then. On the loop's thread. NULL on failure.
+/// Accepts connections at the socket `fd`, which it owns then. On the loop's thread. NULL on failure.
 transport_listener *transport_listen(transport_loop *loop, int fd, bool is_unix, transport_tls *tls,
                                      const transport_limits *limits, const transport_connection_handlers *handlers,
                                      void *context, transport_counters *counters);
-// Accepts no more. Its connections stay. On the loop's thread.
+/// Accepts no more. Its connections stay. On the loop's thread.
 void transport_listener_close(transport_listener *listener);
-// Asks all connections of the loop that have this `context` to end in good order. On the loop's thread.
+/// Asks all connections of the loop that have this `context` to end in good order. On the loop's thread.
 void transport_loop_shutdown_connections(transport_loop *loop, const void *context);
-// Cuts them; their last callbacks come before the call returns. On the loop's thread.
+/// Cuts them; their last callbacks come before the call returns. On the loop's thread.
 void transport_loop_cut_connections(transport_loop *loop, const void *context);
 
-// Connects to a numeric address, or to a path where `port` is -1. On the loop's thread; on_connected may come before the call returns.
-// False: out of memory, or not an address; then nothing is called.
+/// Connects to a numeric address, or to a path where `port` is -1. On the loop's thread; on_connected may come before the call returns.
+/// False: out of memory, or not an address; then nothing is called.
 bool transport_connect(transport_loop *loop, const char *address, int port, transport_tls *tls,
                        const transport_limits *limits, const transport_connection_handlers *handlers, void *context,
                        transport_counters *counters);
-// Of a client's connection: begins its end in good order. On the loop's thread.
+/// Of a client's connection: begins its end in good order. On the loop's thread.
 void transport_connection_shutdown(transport_connection *connection);
-// Cuts it. on_disconnected may follow before the call returns. On the loop's thread.
+/// Cuts it. on_disconnected may follow before the call returns. On the loop's thread.
 void transport_connection_cut(transport_connection *connection);
 
-// What is sent after the callbacks of the loop anyhow is sent by those who posted by this. On the loop's thread.
+/// What is sent after the callbacks of the loop anyhow is sent by those who posted by this. On the loop's thread.
 void transport_connection_flush(transport_connection *connection);
 
+/// The session that the connection drives; NULL once it has ended.
 transport_session *transport_connection_session(transport_connection *connection);
+/// The connection of a stream; NULL where a session runs without one.
 transport_connection *transport_stream_connection(const transport_stream *stream);
+/// What transport_connection_set_user() was given, or NULL.
 void *transport_connection_user(const transport_connection *connection);
+/// Keeps `user` with the connection, until on_disconnected hands it back.
 void transport_connection_set_user(transport_connection *connection, void *user);
 
 // The other end. Texts are valid as long as the connection.
@@ -79,9 +90,10 @@ typedef struct transport_peer {
   const char *version;  // of TLS, or NULL without
   const char *cipher;
 } transport_peer;
+/// Who is at the other end.
 transport_peer transport_connection_peer(const transport_connection *connection);
 
-// The `index`th value of a part of the subject of the peer's certificate: "CN", "O", "OU". Returns its length in UTF-8, or -1 where
-// there is none (any more). At most `capacity` bytes are written.
+/// The `index`th value of a part of the subject of the peer's certificate: "CN", "O", "OU". Returns its length in UTF-8, or -1 where
+/// there is none (any more). At most `capacity` bytes are written.
 int transport_connection_subject(const transport_connection *connection, const char *part, int index, char *destination,
                                  size_t capacity);

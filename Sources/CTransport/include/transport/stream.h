@@ -63,30 +63,32 @@ typedef struct transport_handlers {
   void (*on_limit)(void *context, void *owner, int limit);
 } transport_handlers;
 
+/// What transport_stream_set_user() was given, or NULL.
 void *transport_stream_user(const transport_stream *stream);
+/// Keeps `user` with the stream; handlers are called with it.
 void transport_stream_set_user(transport_stream *stream, void *user);
 
-// Sends the answer's head (server). `ends`: nothing follows, neither body nor trailers. `length`: of the body that follows, or -1
-// where it is not known. Returns 0, or -1 where a head was sent before or the status is outside 200 up to 999.
+/// Sends the answer's head (server). `ends`: nothing follows, neither body nor trailers. `length`: of the body that follows, or -1
+/// where it is not known. Returns 0, or -1 where a head was sent before or the status is outside 200 up to 999.
 int transport_stream_respond(transport_stream *stream, int status, const transport_field *fields,
                              size_t count, int64_t length, bool ends);
 
-// Queues bytes of our body; `release(owner)` is called once they are no longer needed, also if the call fails (-1: no head yet,
-// after the end, out of memory).
+/// Queues bytes of our body; `release(owner)` is called once they are no longer needed, also if the call fails (-1: no head yet,
+/// after the end, out of memory).
 int transport_stream_write(transport_stream *stream, const uint8_t *bytes, size_t length,
                            void (*release)(void *owner), void *owner);
 
-// Our side is complete. Returns 0, or -1 as above.
+/// Our side is complete. Returns 0, or -1 as above.
 int transport_stream_end(transport_stream *stream, const transport_field *trailers, size_t count);
 
-// Ends both sides at once. on_close follows, maybe before the call returns.
+/// Ends both sides at once. on_close follows, maybe before the call returns.
 void transport_stream_reset(transport_stream *stream, uint32_t http2_code);
 
-// `length` bytes of the peer's body were taken: it may send as many more.
+/// `length` bytes of the peer's body were taken: it may send as many more.
 void transport_stream_consume(transport_stream *stream, size_t length);
 
-// Whether a client waits for "100 Continue" before it sends its body; the call sends it if so.
+/// Whether a client waits for "100 Continue" before it sends its body; the call sends it if so.
 void transport_stream_continue(transport_stream *stream);
 
-// Bytes queued and not sent yet.
+/// Bytes queued and not sent yet.
 size_t transport_stream_queued(const transport_stream *stream);

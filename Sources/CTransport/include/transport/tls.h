@@ -34,12 +34,15 @@ typedef struct transport_tls_options {
   bool offers_http1;
 } transport_tls_options;
 
-// Reads all files. NULL on failure, and `error` says on which file and why. Owned by the caller, who gives it back by release.
+/// Reads all files. NULL on failure, and `error` says on which file and why. Owned by the caller, who gives it back by release.
 transport_tls *transport_tls_new(const transport_tls_options *options, char *error, size_t error_capacity);
+/// One more owner; NULL is nothing.
 transport_tls *transport_tls_retain(transport_tls *tls);
+/// One owner less; the last one frees it. NULL is nothing.
 void transport_tls_release(transport_tls *tls);
 
-// How often files that had changed could be read, and how often not (then the old ones stay in use). They are looked at before a
-// handshake, at most once a second.
+/// How often files that had changed could be read, and how often not (then the old ones stay in use). They are looked at before a
+/// handshake, at most once a second.
 uint64_t transport_tls_reloads(transport_tls *tls);
+/// How often files that had changed could not be read; then the ones before stay in use.
 uint64_t transport_tls_reload_failures(transport_tls *tls);
