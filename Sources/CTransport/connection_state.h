@@ -66,6 +66,7 @@ struct transport_loop {
   uint8_t *plain;   // PLAIN_BYTES, of TLS
   out_buffer output;
   bool is_stopping;
+  bool frees_itself;
   bool is_timing;
 };
 

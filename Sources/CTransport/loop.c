@@ -114,9 +114,23 @@ void loop_start_timer(transport_loop *loop) {
 
 // MARK: Begin and end
 
+// After the thread's work: nobody uses the loop any more.
+static void finish(transport_loop *loop) {
+  uv_loop_close(&loop->uv);
+  // What was posted after the end still frees what it holds.
+  for (size_t i = 0; i < loop->posted_count; i++) loop->posted[i].task(loop->posted[i].context);
+  free(loop->posted);
+  pthread_mutex_destroy(&loop->lock);
+  free(loop->input);
+  free(loop->plain);
+  free(loop->output.bytes);
+  free(loop);
+}
+
 static void *run(void *context) {
   transport_loop *const loop = context;
   uv_run(&loop->uv, UV_RUN_DEFAULT);
+  if (loop->frees_itself) finish(loop);
   return NULL;
 }
 
@@ -177,17 +191,16 @@ static void stop(void *context) {
 
 void transport_loop_stop(transport_loop *loop) {
   if (loop == NULL) return;
+  if (transport_loop_is_current(loop)) {
+    // A thread cannot wait for its own end.
+    loop->frees_itself = true;
+    pthread_detach(loop->thread);
+    stop(loop);
+    return;
+  }
   transport_loop_post(loop, stop, loop);
   pthread_join(loop->thread, NULL);
-  uv_loop_close(&loop->uv);
-  // What was posted after the end still frees what it holds.
-  for (size_t i = 0; i < loop->posted_count; i++) loop->posted[i].task(loop->posted[i].context);
-  free(loop->posted);
-  pthread_mutex_destroy(&loop->lock);
-  free(loop->input);
-  free(loop->plain);
-  free(loop->output.bytes);
-  free(loop);
+  finish(loop);
 }
 
 void transport_loop_shutdown_connections(transport_loop *loop, const void *context) {

@@ -14,21 +14,7 @@ import Synchronization
     unsafe self.handle = handle
   }
 
-  deinit {
-    let last = unsafe LastUse(handle: handle)
-    // A loop cannot wait for the end of its own thread.
-    if unsafe transport_loop_is_current(handle) {
-      Task.detached { last.stop() }
-    } else {
-      last.stop()
-    }
-  }
-
-  @safe private struct LastUse: @unchecked Sendable {
-    let handle: OpaquePointer
-
-    func stop() { unsafe transport_loop_stop(handle) }
-  }
+  deinit { unsafe transport_loop_stop(handle) }
 
   /// Runs `task(context)` on the loop's thread. The context is lost where memory is: nothing can be done then.
   func post(_ context: UnsafeMutableRawPointer, _ task: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void) {

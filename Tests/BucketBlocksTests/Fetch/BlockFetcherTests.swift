@@ -5,6 +5,7 @@ import ObjectStore
 import Observability
 import Storage
 import TSModel
+import Synchronization
 import TestSupport
 import Testing
 
@@ -74,8 +75,8 @@ import Testing
   }
 
   @Test func recursiveListingSeesChangedMetas() async throws {
-    nonisolated(unsafe) var now: Int64 = 1_700_000_000_000
-    let memory = MemoryBucket(nowMs: { now })
+    let clock = HandClock()
+    let memory = MemoryBucket(nowMs: { clock.nowMs.load(ordering: .relaxed) })
     try await put(blockMeta(1), in: memory)
     let bucket = WatchedBucket(memory)
     var options = BlockFetcher.Options()
@@ -85,7 +86,7 @@ import Testing
     _ = try await bucket.takeReads()
     _ = try await fetcher.fetch()
     #expect(try await bucket.takeReads().isEmpty)
-    now += 1
+    clock.nowMs.wrappingAdd(1, ordering: .relaxed)
     try await put(blockMeta(1, labels: ["cluster": "b"]), in: memory)
     let view = try await fetcher.fetch()
     #expect(view.blocks[blockID(1)]?.thanos?.externalLabels == ["cluster": "b"])
@@ -152,4 +153,9 @@ import Testing
     #expect(odd[blockID(3)] == nil && odd[blockID(5)] != nil && odd[blockID(9)] == nil)
     #expect(BlockCatalog()[blockID(1)] == nil)
   }
+}
+
+/// A clock that a test sets.
+private final class HandClock: Sendable {
+  let nowMs = Atomic<Int64>(1_700_000_000_000)
 }

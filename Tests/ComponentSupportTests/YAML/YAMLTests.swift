@@ -132,7 +132,7 @@ private func message(_ text: String, limits: YAMLDocument.Limits = .init()) -> S
       fields.finish()
       try problems.check()
     } catch {
-      return (error as? ConfigurationError)?.message
+      return error.message
     }
     return nil
   }

@@ -13,7 +13,8 @@ typedef void (*transport_task)(void *context);
 
 /// Starts a loop and its thread. NULL: no thread or no memory to be had.
 transport_loop *transport_loop_new(void);
-/// Closes everything on the loop, runs what was posted before, ends the thread, frees the loop. Not to be called on its thread.
+/// Closes everything on the loop, runs what was posted before, ends the thread, frees the loop. On the loop's own thread
+/// the call returns at once, and the rest happens when its callbacks have returned.
 void transport_loop_stop(transport_loop *loop);
 /// Runs `task(context)` on the loop's thread, soon, in the order of the calls. From any thread. False: out of memory.
 bool transport_loop_post(transport_loop *loop, transport_task task, void *context);
