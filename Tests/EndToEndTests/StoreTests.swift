@@ -50,7 +50,8 @@ import Testing
     #expect(flags.failed == 0, "\(flags.text)")
     let store = try RunningStore(blocks: try RunningStore.recordedBlocks())
     _ = try store.get("/api/v1/blocks")
-    _ = try compare("replay-grpc", ["--target", store.grpc, try captures() + "/store-fs.jsonl.gz", "--case", "^simple$"])
+    _ = try compare(
+      "replay-grpc", ["--target", store.grpc, try captures() + "/store-fs.jsonl.gz", "--case", "^simple$"])
     let metrics = try compare("check-surface", ["metrics", "store", "http://\(store.http)"])
     #expect(metrics.failed == 0, "\(metrics.text)")
   }
@@ -72,7 +73,9 @@ import Testing
       }
     }
     let bad = try store.get("/api/v1/blocks?view=bad")
-    for state in ["corrupted-meta-json", "load-failed", "no-meta-json"] { #expect(bad.contains("\"\(state)\""), "\(bad)") }
+    for state in ["corrupted-meta-json", "load-failed", "no-meta-json"] {
+      #expect(bad.contains("\"\(state)\""), "\(bad)")
+    }
     let loaded = try store.get("/api/v1/blocks?view=loaded")
     #expect(loaded.contains((good as NSString).lastPathComponent))
     let metrics = try store.get("/metrics")
@@ -83,7 +86,9 @@ import Testing
     // A block that appears is found, one that vanishes is let go.
     try FileManager.default.removeItem(atPath: store.folder.file("bucket/" + (good as NSString).lastPathComponent))
     let end = Date() + 30
-    while Date() < end, try !store.get("/metrics").contains("\nthanos_bucket_store_blocks_loaded 0\n") { usleep(100_000) }
+    while Date() < end, try !store.get("/metrics").contains("\nthanos_bucket_store_blocks_loaded 0\n") {
+      usleep(100_000)
+    }
     #expect(try store.get("/metrics").contains("\nthanos_bucket_store_blocks_loaded 0\n"))
   }
 
