@@ -2,11 +2,13 @@
 #pragma once
 #include <ares.h>
 
-/// `ARES_GETSOCK_READABLE` is a macro: whether the socket at `index` of `ares_getsock` waits to be read.
-static inline int apus_ares_is_readable(int bits, int index) { return ARES_GETSOCK_READABLE(bits, index) != 0; }
+/// Whether the socket at `index` of `ares_getsock` waits to be read. (As the macro ARES_GETSOCK_READABLE.)
+static inline int apus_ares_is_readable(int bits, int index) { return (int)((unsigned)bits >> index & 1u); }
 
-/// `ARES_GETSOCK_WRITABLE` is a macro: whether the socket at `index` of `ares_getsock` waits to be written.
-static inline int apus_ares_is_writable(int bits, int index) { return ARES_GETSOCK_WRITABLE(bits, index) != 0; }
+/// Whether the socket at `index` of `ares_getsock` waits to be written. (The macro ARES_GETSOCK_WRITABLE shifts into the sign.)
+static inline int apus_ares_is_writable(int bits, int index) {
+  return (int)((unsigned)bits >> (index + ARES_GETSOCK_MAXNUM) & 1u);
+}
 
 /// How many sockets `ares_getsock` tells at most.
 enum { apus_ares_sockets_max = ARES_GETSOCK_MAXNUM };

@@ -26,6 +26,8 @@ public final class FileReader: RangeReader, @unchecked Sendable {
   }
 
   private func bytes(offset: Int, count: Int) throws(StorageError) -> [UInt8] {
+    // (An array without room is one that all threads share, and is written to all the same below.)
+    guard count > 0 else { return [] }
     var failure: StorageError?
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       do throws(StorageError) {

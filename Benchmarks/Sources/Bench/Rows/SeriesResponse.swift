@@ -59,7 +59,8 @@ private final class MessagesOfM1 {
         ids += [UInt32(label), UInt32(ids.count + 8)]
       }
     }
-    source.label_offsets = UnsafePointer(kept((0...count).map { UInt32($0 * labelCount) }))
+    let labelsOfOne = names.count
+    source.label_offsets = UnsafePointer(kept((0...count).map { UInt32($0 * labelsOfOne) }))
     source.label_ids = UnsafePointer(kept(ids))
     source.slices = UnsafePointer(kept(slices))
     source.series_count = count
