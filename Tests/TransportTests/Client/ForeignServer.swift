@@ -13,16 +13,12 @@ final class ForeignServer: Sendable {
   /// What the server wrote about requests, one a line.
   var log: [String] { String(decoding: process.errors, as: UTF8.self).split(separator: "\n").map(String.init) }
 
-  static let python = ["/usr/bin/python3", "/root/.pyenv/shims/python3", "/usr/local/bin/python3"].first {
-    FileManager.default.isExecutableFile(atPath: $0)
-  }
-
   /// With a certificate it speaks TLS; with an authority it demands certificates of clients.
   init(certificate: String? = nil, key: String? = nil, authority: String? = nil) throws {
     folder = try TemporaryFolder("server")
     let script = folder.file("server.py")
     try Self.script.write(toFile: script, atomically: true, encoding: .utf8)
-    guard let python = Self.python else { throw TestSupportError("no python3") }
+    let python = try Peers.require("python")
     let process = try RunningProcess(python, ["-u", script, certificate ?? "", key ?? "", authority ?? ""])
     var port: Int?
     for _ in 0..<2000 where port == nil {

@@ -22,7 +22,7 @@ private func options(_ change: (inout HTTPClientOptions) -> Void) -> HTTPClientO
   return options
 }
 
-@Suite(.enabled(if: ForeignServer.python != nil, "needs python3"), .timeLimit(.minutes(2)))
+@Suite(.needsPeers("python"), .timeLimit(.minutes(2)))
 struct HTTPClientTests {
   private static let shared = Mutex<ForeignServer?>(nil)
 
