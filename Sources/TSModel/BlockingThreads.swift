@@ -9,7 +9,8 @@
 /// A bounded number of threads of the system, started as work comes and ended when none has come for a while.
 ///
 /// The queue in front of them is as long as there are tasks that wait, one piece of work each: whoever starts tasks bounds it.
-@safe public final class BlockingThreads: @unchecked Sendable {
+/// A task that prefers them (`withTaskExecutorPreference`) runs on them between its suspensions.
+@safe public final class BlockingThreads: TaskExecutor, @unchecked Sendable {
   // Sendable because all that changes is under `lock`.
 
   /// For reading and writing files: what blocks are read from and what buckets keep in a folder.
@@ -60,6 +61,13 @@
       }
     }
     return try result.get()
+  }
+
+  /// Lets a thread run a task's `job`.
+  public func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    let executor = unsafe asUnownedTaskExecutor()
+    enqueue { unsafe job.runSynchronously(on: executor) }
   }
 
   private func enqueue(_ work: @escaping @Sendable () -> Void) {

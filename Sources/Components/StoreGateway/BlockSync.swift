@@ -58,7 +58,7 @@ final class BlockSync: Sendable {
   private let logger: Logger
   private let state = Mutex(State())
   /// What is served.
-  let catalog: StoreServing.BlockCatalog
+  let catalog: ServedBlocks
 
   init(_ settings: StoreSettings, bucket: any Bucket, metrics registry: MetricsRegistry, logger: Logger) {
     self.bucket = bucket
@@ -77,7 +77,7 @@ final class BlockSync: Sendable {
         DeletionMarkFilter(delayMs: settings.deletionDelayMs),
         DuplicateFilter(),
       ], metrics: BlockFetcherMetrics(registry), logger: logger)
-    catalog = StoreServing.BlockCatalog { entry in try Self.open(entry.ulid, in: bucket) }
+    catalog = ServedBlocks { entry in try Self.open(entry.ulid, in: bucket) }
   }
 
   /// The blocks that are set aside, the time of the last look (milliseconds, 0: none yet) and what went wrong with it.

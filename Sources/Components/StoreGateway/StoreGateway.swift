@@ -38,7 +38,7 @@ public enum StoreCommand {
     let store = localStore(sync, settings, context)
     let gate = ConcurrencyGate(width: settings.seriesConcurrency)
     let observer = SeriesMetrics(context.metrics, gate)
-    let pool = BlockingPool(threadCount: 8)
+    let pool = BlockingThreads(countMax: 8)
     service.grpcServices = [
       StoreService(
         store, pool: pool, gate: gate, observer: observer, fileDescriptors: ServiceDescriptors.store),
@@ -71,7 +71,7 @@ public enum StoreCommand {
     }
     var options = LocalStoreOptions()
     options.limits = settings.limits
-    options.timeRange = settings.timeRange(nowMs: WallClock.nowMs())
+    options.timeRange = { settings.timeRange(nowMs: WallClock.nowMs()) }
     let logger = context.logger
     options.onBlockFailure = { block, error in
       logger.warn("reading block failed", ("block", .string("\(block.ulid)")), error: error)

@@ -101,7 +101,7 @@ private struct LabelAnswer: ~Copyable {
     _ startMs: Int64, _ endMs: Int64, _ matchers: [LabelMatcher], _ blockMatchers: [LabelMatcher],
     _ body: (ServedBlock, [LabelMatcher], Block, inout LabelUsage) throws -> [String]
   ) throws {
-    let range = store.options.timeRange
+    let range = store.options.timeRange()
     let (minTimeMs, maxTimeMs) = (max(startMs, range.minTimeMs), min(endMs, range.maxTimeMs))
     for entry in store.catalog.snapshot.blocks {
       guard entry.overlaps(minTimeMs: minTimeMs, maxTimeMs: maxTimeMs), entry.fulfils(blockMatchers),

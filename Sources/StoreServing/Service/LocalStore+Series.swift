@@ -80,7 +80,7 @@ private struct SeriesAnswer {
     usage = RequestUsage(store.options.limits)
     demand = SeriesDemand(
       timeRange: TimeRange(minTimeMs: request.minTimeMs, maxTimeMs: request.maxTimeMs)
-        .intersection(store.options.timeRange),
+        .intersection(store.options.timeRange()),
       wantsChunks: !request.skipsChunks,
       shard: request.shardInfo.flatMap {
         Shard(index: $0.shardIndex, count: $0.totalShards, isBy: $0.isBy, labels: $0.labels)

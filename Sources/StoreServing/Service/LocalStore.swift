@@ -10,7 +10,7 @@ public struct LocalStoreOptions: Sendable {
   /// Limits of each request.
   public var limits = StoreLimits()
   /// Only samples in this range are given, the times of `--min-time` and `--max-time`.
-  public var timeRange = TimeRange.all
+  public var timeRange: @Sendable () -> TimeRange = { .all }
   /// Whether Series ends with hints about the blocks that were asked.
   public var sendsSeriesHints = false
   /// Is told of blocks that could not be opened or read, so that they can be counted, logged and set aside.
@@ -24,14 +24,14 @@ public struct LocalStoreOptions: Sendable {
 /// harm.
 public final class LocalStore: Sendable {
   /// The blocks.
-  public let catalog: BlockCatalog
+  public let catalog: ServedBlocks
   /// What it is and how much it gives.
   public let options: LocalStoreOptions
   /// What all requests together may take.
   let budget: MemoryBudget
 
   /// A store over `catalog` whose requests are charged to `budget`.
-  public init(catalog: BlockCatalog, options: LocalStoreOptions = LocalStoreOptions(), budget: MemoryBudget) {
+  public init(catalog: ServedBlocks, options: LocalStoreOptions = LocalStoreOptions(), budget: MemoryBudget) {
     self.catalog = catalog
     self.options = options
     self.budget = budget
@@ -58,9 +58,10 @@ public final class LocalStore: Sendable {
         store.maxTimeMs = max(store.maxTimeMs, range.maxTimeMs)
       }
     }
-    if options.timeRange != .all, store.minTimeMs <= store.maxTimeMs {
-      store.minTimeMs = max(store.minTimeMs, options.timeRange.minTimeMs)
-      store.maxTimeMs = min(store.maxTimeMs, options.timeRange.maxTimeMs)
+    let range = options.timeRange()
+    if range != .all, store.minTimeMs <= store.maxTimeMs {
+      store.minTimeMs = max(store.minTimeMs, range.minTimeMs)
+      store.maxTimeMs = min(store.maxTimeMs, range.maxTimeMs)
     }
     response.store = store
     return response

@@ -1,6 +1,6 @@
 // The services `thanos.Store` and `thanos.info.Info` of a store over local blocks.
 public import StoreAPI
-internal import TSModel
+public import TSModel
 public import Transport
 
 /// `thanos.Store`.
@@ -13,14 +13,14 @@ public struct StoreService: GRPCService {
   public let fileDescriptors: [[UInt8]]
 
   private let store: LocalStore
-  private let pool: BlockingPool
+  private let pool: BlockingThreads
   private let gate: ConcurrencyGate
   private let observer: (any SeriesObserver)?
 
   /// The service over `store`, whose calls read blocks on the threads of `pool`, as many Series calls at a time as `gate`
   /// has places.
   public init(
-    _ store: LocalStore, pool: BlockingPool, gate: ConcurrencyGate, observer: (any SeriesObserver)? = nil,
+    _ store: LocalStore, pool: BlockingThreads, gate: ConcurrencyGate, observer: (any SeriesObserver)? = nil,
     fileDescriptors: [[UInt8]] = []
   ) {
     self.observer = observer

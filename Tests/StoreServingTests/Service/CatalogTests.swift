@@ -47,14 +47,14 @@ final class BlocksOfTest {
   func path(_ entry: ServedBlock) -> String { folder.file(entry.ulid.description) }
 
   /// A catalog of all blocks so far.
-  func catalog(openBlocksMax: Int = 256) -> BlockCatalog {
+  func catalog(openBlocksMax: Int = 256) -> ServedBlocks {
     let root = folder.path
-    let catalog = BlockCatalog(openBlocksMax: openBlocksMax) { try Block.open(path: "\(root)/\($0.ulid)") }
+    let catalog = ServedBlocks(openBlocksMax: openBlocksMax) { try Block.open(path: "\(root)/\($0.ulid)") }
     catalog.replace(with: entries)
     return catalog
   }
 
-  func store(_ catalog: BlockCatalog? = nil, _ change: (inout LocalStoreOptions) -> Void = { _ in }) -> LocalStore {
+  func store(_ catalog: ServedBlocks? = nil, _ change: (inout LocalStoreOptions) -> Void = { _ in }) -> LocalStore {
     var options = LocalStoreOptions()
     change(&options)
     return LocalStore(catalog: catalog ?? self.catalog(), options: options, budget: MemoryBudget(name: "process"))
@@ -116,7 +116,7 @@ func series(_ store: LocalStore, _ request: SeriesRequest) async throws -> (labe
 
   @Test func infoOfNoBlocksIsARangeWithoutTime() {
     let store = LocalStore(
-      catalog: BlockCatalog { _ in throw CancellationError() }, budget: MemoryBudget(name: "process"))
+      catalog: ServedBlocks { _ in throw CancellationError() }, budget: MemoryBudget(name: "process"))
     let info = store.info()
     #expect(info.store?.minTimeMs == .max && info.store?.maxTimeMs == .min)
     #expect(info.labelSets.isEmpty && info.store?.tsdbInfos.isEmpty == true)

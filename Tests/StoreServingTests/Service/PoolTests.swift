@@ -1,10 +1,11 @@
 // Threads that may block, and places for those that want them.
 import StoreServing
+import TSModel
 import Testing
 
 @Suite struct PoolTests {
   @Test func tasksRunOnThreadsOfThePool() async {
-    let pool = BlockingPool(threadCount: 3)
+    let pool = BlockingThreads(countMax: 3)
     let sum = await withTaskGroup(of: Int.self) { group in
       for number in 0..<200 {
         group.addTask(executorPreference: pool) {

@@ -10,7 +10,7 @@ import Testing
 import Transport
 
 /// The blocks that the recorded gateway served: captures/README.md says which.
-func recordedCatalog() throws -> BlockCatalog {
+func recordedCatalog() throws -> ServedBlocks {
   let blocks = try Fixtures.folder("thanos/blocks")
   var paths: [ULID: String] = [:]
   var entries: [ServedBlock] = []
@@ -24,7 +24,7 @@ func recordedCatalog() throws -> BlockCatalog {
     }
   }
   let known = paths
-  let catalog = BlockCatalog { entry in try Block.open(path: known[entry.ulid] ?? "") }
+  let catalog = ServedBlocks { entry in try Block.open(path: known[entry.ulid] ?? "") }
   catalog.replace(with: entries)
   return catalog
 }

@@ -11,7 +11,7 @@ internal import Synchronization
 internal import TSModel
 
 /// The blocks of a store. Thread-safe.
-public final class BlockCatalog: Sendable {
+public final class ServedBlocks: Sendable {
   private struct OpenBlock {
     let entry: ServedBlock
     let block: Block
