@@ -4,9 +4,8 @@ import Glibc
 /// Memory that C reads until it calls `release`: a header that says whose it is, then the bytes.
 @safe struct OutgoingBytes: @unchecked Sendable {
   @safe private struct Header {
-    var owner: Unmanaged<AnyObject>
+    var owner: Unmanaged<StreamState>
     var count: Int
-    var released: (AnyObject, Int) -> Void
   }
 
   /// What C gives back; nil once it was.
@@ -14,12 +13,11 @@ import Glibc
   /// How many bytes there are.
   let count: Int
 
-  /// A copy of `bytes`. `owner` is kept until the bytes are released; then `released` is called with it and their count.
-  /// Nil: out of memory.
-  init?(_ bytes: [UInt8], owner: AnyObject, released: @escaping (AnyObject, Int) -> Void) {
+  /// A copy of `bytes`. `owner` is kept until the bytes are released, and told then. Nil: out of memory.
+  init?(_ bytes: [UInt8], owner: StreamState) {
     guard let memory = unsafe malloc(MemoryLayout<Header>.size + bytes.count) else { return nil }
     unsafe memory.initializeMemory(
-      as: Header.self, to: Header(owner: Unmanaged.passRetained(owner), count: bytes.count, released: released))
+      as: Header.self, to: Header(owner: Unmanaged.passRetained(owner), count: bytes.count))
     unsafe bytes.withUnsafeBytes { source in
       guard let start = source.baseAddress else { return }
       unsafe (memory + MemoryLayout<Header>.size).copyMemory(from: start, byteCount: source.count)
@@ -41,7 +39,7 @@ import Glibc
     guard let context = unsafe context else { return }
     let header = unsafe context.assumingMemoryBound(to: Header.self).move()
     let owner = unsafe header.owner.takeRetainedValue()
-    header.released(owner, header.count)
+    owner.released(header.count)
     unsafe free(context)
   }
 }

@@ -134,6 +134,11 @@ import Synchronization
     if taken > 0 { unsafe transport_stream_consume(stream, taken) }
     if wantsContinue { unsafe transport_stream_continue(stream) }
     for order in orders {
+      // A reset of HTTP/1.1 ends the stream at once: what was to follow is given back.
+      guard unsafe self.stream != nil else {
+        if case .body(let bytes) = order { unsafe OutgoingBytes.release(bytes.context) }
+        continue
+      }
       switch order {
       case .head(let head, let length, let ends):
         let result = unsafe head.headers.withFields {
@@ -146,8 +151,6 @@ import Synchronization
       case .end(let trailers):
         _ = unsafe trailers.withFields { unsafe transport_stream_end(stream, $0, $1) }
       }
-      // A reset of HTTP/1.1 ends the stream at once.
-      if unsafe self.stream == nil { break }
     }
     if let resetCode, let stream = unsafe self.stream { unsafe transport_stream_reset(stream, resetCode) }
     if let connection = unsafe connection { unsafe transport_connection_flush(connection) }
@@ -253,7 +256,7 @@ import Synchronization
 
   /// A client's request goes out, with its body as far as it is given.
   func begin(body: [UInt8], ends: Bool) throws {
-    let bytes = body.isEmpty ? nil : outgoing(body)
+    let bytes = body.isEmpty ? nil : OutgoingBytes(body, owner: self)
     if !body.isEmpty && bytes == nil { throw TransportError(.limit, "sending \(body.count) bytes: out of memory") }
     shared.withLock { state in
       state.hasHead = true
@@ -268,23 +271,10 @@ import Synchronization
     post()
   }
 
-  private func outgoing(_ body: [UInt8]) -> OutgoingBytes? {
-    OutgoingBytes(body, owner: self) { owner, count in
-      guard let state = owner as? StreamState else { return }
-      state.released(count)
-    }
-  }
-
   /// Hands over what is to be sent; suspends while too much waits.
   func send(head: HTTPResponseHead?, body: consuming [UInt8], end: HTTPHeaders?) async throws {
     let body = body
-    let bytes =
-      body.isEmpty
-      ? nil
-      : OutgoingBytes(body, owner: self) { owner, count in
-        guard let state = owner as? StreamState else { return }
-        state.released(count)
-      }
+    let bytes = body.isEmpty ? nil : OutgoingBytes(body, owner: self)
     if !body.isEmpty && bytes == nil { throw TransportError(.limit, "sending \(body.count) bytes: out of memory") }
     let mustPost: Bool
     do {
@@ -348,7 +338,8 @@ import Synchronization
     try Task.checkCancellation()
   }
 
-  private func released(_ count: Int) {
+  /// So many bytes are sent, or given up.
+  func released(_ count: Int) {
     let writers = shared.withLock { state in
       state.pending -= count
       guard state.pending <= Self.pendingLow else { return [CheckedContinuation<Void, Never>]() }

@@ -64,6 +64,10 @@ public final class HTTPServer: Sendable {
     let loops = options.loops.loops
     var bound = address
     var sockets: [Int32] = []
+    // Sockets that share a port share it with other processes, too: whether it is free is seen by one that does not.
+    if case .tcp(_, let port) = address, port > 0, loops.count > 1 {
+      _ = close(try Self.bind(address, shares: false).socket)
+    }
     do throws(TransportError) {
       for index in loops.indices {
         // A Unix socket has one listener; the others share the port that the first one got.
