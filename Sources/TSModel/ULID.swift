@@ -54,10 +54,8 @@ public struct ULID: Hashable, Comparable, Sendable, CustomStringConvertible, Los
 
   /// A new identifier for now, with the system's randomness.
   public static func generate() -> ULID {
-    var now = timespec()
-    _ = unsafe clock_gettime(CLOCK_REALTIME, &now)
     var generator = SystemRandomNumberGenerator()
-    return generate(timeMs: Int64(now.tv_sec) &* 1000 &+ Int64(now.tv_nsec) / 1_000_000, using: &generator)
+    return generate(timeMs: WallClock.nowMs(), using: &generator)
   }
 
   /// Its time, milliseconds since the Unix epoch, UTC.

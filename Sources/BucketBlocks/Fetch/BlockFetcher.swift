@@ -69,7 +69,7 @@ public final class BlockFetcher: Sendable {
     self.filters = filters
     self.metrics = metrics
     self.logger = logger.with(("component", "block.BaseFetcher"))
-    self.nowMs = nowMs ?? currentTimeMs
+    self.nowMs = nowMs ?? { WallClock.nowMs() }
     // Copies of files of this machine would only be read twice.
     let isLocal = bucket.localPath("meta.json") != nil
     cache = isLocal ? nil : options.cacheFolder.map { FolderBucket(path: $0, isDurable: false) }
@@ -251,20 +251,4 @@ public final class BlockFetcher: Sendable {
     meta.thanos?.extensions = nil
     return meta
   }
-}
-
-#if canImport(Glibc)
-  internal import Glibc
-#else
-  internal import Musl
-#endif
-
-/// Milliseconds since the Unix epoch, now.
-@Sendable func currentTimeMs() -> Int64 { currentTimeNs() / 1_000_000 }
-
-/// Nanoseconds since the Unix epoch, now.
-@Sendable func currentTimeNs() -> Int64 {
-  var time = timespec()
-  unsafe clock_gettime(CLOCK_REALTIME, &time)
-  return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }

@@ -19,7 +19,7 @@ public struct BlockUploadOptions: Sendable {
   public init(source: String, labels: [Labels.Label] = [], nowNs: (@Sendable () -> Int64)? = nil) {
     self.source = source
     self.labels = labels
-    self.nowNs = nowNs ?? currentTimeNs
+    self.nowNs = nowNs ?? { WallClock.nowNs() }
   }
 }
 

@@ -1,6 +1,7 @@
 // Reading an argument vector as kingpin does. Two steps, as there: first the words are matched with commands, flags and
 // arguments (a word that fits nowhere ends the program with 1 and one line), then values are read and what must be there
 // is looked for (a refusal prints usage, the reason last, and ends it with 2). Help and version lie between the two.
+internal import TSModel
 
 /// The command line of a program: the table of its commands, and what to do with an argument vector.
 public struct CommandLineTable: Sendable {
@@ -48,7 +49,7 @@ public struct CommandLineTable: Sendable {
     _ arguments: [String], environment: (String) -> String? = { _ in nil },
     nowMs: Int64? = nil, readFile: @escaping (String) -> String? = { _ in nil }
   ) -> Outcome {
-    let nowMs = nowMs ?? currentTimeMs()
+    let nowMs = nowMs ?? WallClock.nowMs()
     let words = Array(arguments.dropFirst())
     var isCompletion = false
     var matcher = WordMatcher(program: program, words: words, readFile: readFile)

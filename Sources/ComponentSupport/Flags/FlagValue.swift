@@ -1,11 +1,5 @@
 // Reading the text of a flag or an argument. Refusals are worded as kingpin, Prometheus and Go word them, since scripts
 // and people look for those words.
-#if canImport(Glibc)
-  internal import Glibc
-#else
-  internal import Musl
-#endif
-
 /// The value of a flag or an argument, read.
 public enum FlagValue: Sendable, Equatable {
   /// Of `.string` and `.enumeration`.
@@ -259,11 +253,4 @@ extension ValueKind {
     let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
     return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
   }
-}
-
-/// Milliseconds since the Unix epoch, now.
-func currentTimeMs() -> Int64 {
-  var time = timespec()
-  unsafe clock_gettime(CLOCK_REALTIME, &time)
-  return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
 }

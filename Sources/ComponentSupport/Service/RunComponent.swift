@@ -1,5 +1,6 @@
 // The frame that every component runs in: logs, metrics, traces, signals; one call whose children end with it.
 public import Observability
+internal import TSModel
 internal import Transport
 
 #if canImport(Glibc)
@@ -62,7 +63,7 @@ public struct ComponentContext: Sendable {
     probes = Probes(component: name, metrics: metrics, logger: logger)
     shutdown = ShutdownRequest()
     reloads = ReloadRequests()
-    startTimeMs = currentTimeMs()
+    startTimeMs = WallClock.nowMs()
   }
 }
 

@@ -1,6 +1,7 @@
 // What stands below /debug/pprof/. Profiles of Go's runtime have no counterpart here; whoever asks for one is told
 // which tool gives the same insight from outside, without a restart.
 internal import Transport
+internal import TSModel
 
 #if canImport(Glibc)
   internal import Glibc
@@ -41,7 +42,7 @@ enum ProfileRoutes {
     do {
       let profile = MemoryProfile(smaps: try readConfigurationFile("/proc/self/smaps", bytesMax: 64 << 20))
       if asText { return .text(profile.text) }
-      let bytes = try Gzip.encode(profile.encoded(timeNs: currentTimeMs() &* 1_000_000))
+      let bytes = try Gzip.encode(profile.encoded(timeNs: WallClock.nowMs() &* 1_000_000))
       return HTTPReply(
         headers: [
           "content-type": "application/octet-stream", "x-content-type-options": "nosniff",

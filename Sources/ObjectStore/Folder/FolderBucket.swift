@@ -306,7 +306,7 @@ public final class FolderBucket: Bucket {
       var status = stat()
       guard name.hasPrefix(Self.temporaryPrefix),
         unsafe fstatat(folder.number, name, &status, AT_SYMLINK_NOFOLLOW) == 0,
-        Int64(status.st_mtim.tv_sec) < currentTimeMs() / 1000 - Int64(Self.abandonedSeconds),
+        Int64(status.st_mtim.tv_sec) < WallClock.nowMs() / 1000 - Int64(Self.abandonedSeconds),
         unsafe unlinkat(folder.number, name, 0) == 0
       else { continue }
       count += 1

@@ -2,12 +2,6 @@
 internal import Synchronization
 internal import TSModel
 
-#if canImport(Glibc)
-  internal import Glibc
-#else
-  internal import Musl
-#endif
-
 /// Objects in memory. Versions count up, so that no two uploads share one.
 public final class MemoryBucket: Bucket {
   private struct Object {
@@ -29,7 +23,7 @@ public final class MemoryBucket: Bucket {
   /// An empty bucket. `nowMs` is the clock that objects' times come from.
   public init(name: String = "memory", nowMs: (@Sendable () -> Int64)? = nil) {
     self.name = name
-    self.nowMs = nowMs ?? currentTimeMs
+    self.nowMs = nowMs ?? { WallClock.nowMs() }
   }
 
   /// The whole object. See `Bucket`.
@@ -161,11 +155,4 @@ func checkRange(_ name: String, offset: Int64, byteCount: Int?) throws(BucketErr
   guard offset >= 0, byteCount ?? 0 >= 0 else {
     throw BucketError(.argument, "read \(name): a range from \(offset) of \(byteCount ?? 0) bytes")
   }
-}
-
-/// Milliseconds since the Unix epoch, now.
-@Sendable func currentTimeMs() -> Int64 {
-  var time = timespec()
-  unsafe clock_gettime(CLOCK_REALTIME, &time)
-  return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
 }
