@@ -18,5 +18,14 @@ let package = Package(
         .swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"),
         .enableUpcomingFeature("InternalImportsByDefault"),
       ]),
+    // The programs of the network rows: server and client are processes of their own.
+    .executableTarget(
+      name: "bench-net",
+      dependencies: [.product(name: "Network", package: "apus")],
+      path: "Sources/BenchNet",
+      swiftSettings: [
+        .swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+      ]),
   ]
 )

@@ -78,17 +78,17 @@ struct Bench {
     let factor = MachineFactor()
     for yardstick in factor.all { yardstick.calibrate(roundNs: options.roundNs) }
 
-    var running: [(row: Row, ours: Measurement, peer: (name: String, measurement: Measurement)?)] = []
+    var running: [(row: Row, ours: Measurement, peers: [(name: String, measurement: Measurement)])] = []
     var isComplete = true
     for row in rows {
       do {
         let ours = Measurement(try row.make())
         ours.calibrate(roundNs: options.roundNs)
-        let peer = try row.peer.flatMap { peer in
+        let peers = try row.peers.compactMap { peer in
           try peer.make().map { (name: peer.name, measurement: Measurement($0)) }
         }
-        peer?.measurement.calibrate(roundNs: options.roundNs)
-        running.append((row, ours, peer))
+        for peer in peers { peer.measurement.calibrate(roundNs: options.roundNs) }
+        running.append((row, ours, peers))
       } catch {
         print("bench: \(row.name): \(error)")
         isComplete = false
@@ -98,15 +98,22 @@ struct Bench {
       for yardstick in factor.all { yardstick.round(repeats: 5) }
       for entry in running {
         entry.ours.round(repeats: 5)
-        entry.peer?.measurement.round(repeats: 5)
+        for peer in entry.peers { peer.measurement.round(repeats: 5) }
       }
     }
 
+    for entry in running {
+      for measurement in [entry.ours] + entry.peers.map(\.measurement) {
+        guard let failure = measurement.failure else { continue }
+        print("bench: \(entry.row.name): \(failure)")
+        isComplete = false
+      }
+    }
     let results = running.map { entry in
       let scale = entry.row.nanosecondsPerUnit
       return Result(
         row: entry.row, ours: entry.ours.minimum / scale, spread: entry.ours.spread,
-        peer: entry.peer.map { ($0.name, $0.measurement.minimum / scale) }, target: targets[entry.row.name])
+        peers: entry.peers.map { ($0.name, $0.measurement.minimum / scale) }, target: targets[entry.row.name])
     }
     print(
       "machine factor \(threeDigits(factor.value)): snappy decode \(threeDigits(1 / factor.snappy.minimum)), "

@@ -20,11 +20,14 @@ final class Measurement {
   private var runsPerRound = 1
   /// Nanoseconds a unit, one entry a round.
   private(set) var costs: [Double] = []
+  /// Why a round could not be measured, or nil.
+  private(set) var failure: (any Error)?
 
   init(_ workload: Workload) { self.workload = workload }
 
   /// Warms up and finds how many runs fill `roundNs`.
   func calibrate(roundNs: Double) {
+    guard workload.cost == nil else { return }
     workload.run()
     var runs = 1
     while true {
@@ -39,6 +42,10 @@ final class Measurement {
 
   /// One round: the best of `repeats` equal parts.
   func round(repeats: Int) {
+    if let cost = workload.cost {
+      do { costs.append(try cost()) } catch { failure = error }
+      return
+    }
     let runs = max(1, runsPerRound / repeats)
     var best = Double.infinity
     for _ in 0..<repeats { best = min(best, time(runs) / Double(runs)) }

@@ -6,7 +6,7 @@ struct Result {
   let row: Row
   let ours: Double
   let spread: Double
-  let peer: (name: String, cost: Double)?
+  let peers: [(name: String, cost: Double)]
   let target: Target?
 
   /// How the cost stands to target × factor: nil where there is no target.
@@ -38,18 +38,21 @@ func header() -> String {
 
 func line(_ result: Result, factor: Double) -> String {
   let verdict = result.reached(factor: factor).map { $0 ? "" : "   ABOVE TARGET" } ?? ""
-  let peer = result.peer.map { (threeDigits($0.cost), $0.name) } ?? ("", "")
+  let peer = result.peers.first.map { (threeDigits($0.cost), $0.name) } ?? ("", "")
+  let others = result.peers.dropFirst().map { ", \(threeDigits($0.cost)) \($0.name)" }.joined()
   return pad(result.row.name, 34, left: true) + pad(result.row.unit, 16, left: true) + pad(threeDigits(result.ours), 9)
     + pad(result.target?.limit.map { threeDigits($0 * factor) } ?? "", 10)
     + pad(result.target?.target.map { threeDigits($0 * factor) } ?? "", 10)
-    + pad(threeDigits(result.spread), 8) + pad(peer.0, 10) + "  " + peer.1 + verdict
+    + pad(threeDigits(result.spread), 8) + pad(peer.0, 10) + "  " + peer.1 + others + verdict
 }
 
 /// One line of results.jsonl.
 func json(_ result: Result, factor: Double) -> String {
   func number(_ value: Double?) -> String { value.map { $0.isFinite ? "\($0)" : "null" } ?? "null" }
-  let peerName = result.peer.map { "\"\($0.name)\"" } ?? "null"
+  let peer = result.peers.first
+  let peerName = peer.map { "\"\($0.name)\"" } ?? "null"
+  let others = result.peers.dropFirst().map { ",\"\($0.name)\":\(number($0.cost))" }.joined()
   return "{\"name\":\"\(result.row.name)\",\"unit\":\"\(result.row.unit)\",\"ours\":\(number(result.ours)),"
     + "\"machine_factor\":\(number(factor)),\"target\":\(number(result.target?.target)),"
-    + "\"peer\":\(number(result.peer?.cost)),\"peer_name\":\(peerName)}"
+    + "\"peer\":\(number(peer?.cost)),\"peer_name\":\(peerName)\(others)}"
 }

@@ -8,11 +8,15 @@ struct Row: Sendable {
   let unit: String
   /// Builds the input. Called once, before the first round; nothing of it is measured.
   let make: @Sendable () throws -> Workload
-  /// The program or library the cost is compared with, or nil: its name, and the same work done by it.
-  let peer: Peer?
+  /// The programs or libraries the cost is compared with: the name of each, and the same work done by it.
+  let peers: [Peer]
 
   init(name: String, unit: String, peer: Peer? = nil, make: @escaping @Sendable () throws -> Workload) {
-    (self.name, self.unit, self.peer, self.make) = (name, unit, peer, make)
+    self.init(name: name, unit: unit, peers: peer.map { [$0] } ?? [], make: make)
+  }
+
+  init(name: String, unit: String, peers: [Peer], make: @escaping @Sendable () throws -> Workload) {
+    (self.name, self.unit, self.peers, self.make) = (name, unit, peers, make)
   }
 
   /// Nanoseconds in one of the row's units of time ("ns/sample" 1, "us" 1000, "ms" 1,000,000, "CPU s" 1e9).
@@ -33,6 +37,19 @@ struct Workload {
   let unitsPerRun: Double
   /// One run. Must do the same work each time and keep its result alive (`blackHole`).
   let run: () -> Void
+  /// Does a round of work that this process' own CPU time does not tell, and gives the cost of a unit in nanoseconds; nil for
+  /// work that `run` does.
+  let cost: (() throws -> Double)?
+
+  /// Work that this process does, or children that it waits for.
+  init(unitsPerRun: Double, run: @escaping () -> Void) {
+    (self.unitsPerRun, self.run, cost) = (unitsPerRun, run, nil)
+  }
+
+  /// Work that measures itself, a round at a time.
+  init(cost: @escaping () throws -> Double) {
+    (unitsPerRun, run, self.cost) = (1, {}, cost)
+  }
 }
 
 /// The same work by somebody else, measured in the same rounds.

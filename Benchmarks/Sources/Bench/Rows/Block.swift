@@ -3,14 +3,7 @@ import Glibc
 
 /// The executable, built in release by Scripts/bench; for toy size that of `swift build` is good enough.
 private let apus = benchSize == .toy ? "../.build/debug/apus" : "../.build/release/apus"
-private let folder = "../.build/bench-data"
-
-/// The path of a peer in the cache of Scripts/peers, which brings it first; nil where it cannot be had.
-private func peerPath(_ name: String) -> String? {
-  let answer = folder + "/peer-" + name
-  guard runProgram(["/usr/bin/env", "../Scripts/peers", "--path", name], outputPath: answer) == 0 else { return nil }
-  return readText(answer)?.split(separator: "\n").last.map(String.init)
-}
+private let folder = benchFolder
 
 /// A folder with one block of D (two hours of 500 series) and the empty log folder that promtool wants.
 private func blockOfD() throws -> (folder: String, block: String) {
