@@ -4,6 +4,8 @@
 // or short; a window then costs its first and last sample, and the resets inside it.
 #include <string.h>
 
+#include "lanes.h"
+#include "tsdb/cpu_features.h"
 #include "tsdb/window.h"
 #include "window_walk.h"
 
@@ -27,23 +29,23 @@ tsdb_status tsdb_counter_resets_find(const tsdb_float_columns *columns, uint32_t
   if (count > UINT32_MAX) return TSDB_ERR_SIZE;
   size_t i = 1;
   while (i < count) {
-    if (starts == NULL && count - i >= 8) {
-      // Eight at a time: a counter seldom starts anew.
-      unsigned hit = 0;
-      for (size_t j = 0; j < 8; j++) hit |= (unsigned)(values[i + j] < values[i + j - 1]) << j;
-      if (hit != 0 && capacity - found < 8) {
-        if (capacity - found < (size_t)__builtin_popcount(hit)) return TSDB_ERR_CAPACITY;
+    // Thirty-two at a time without a branch: a counter seldom starts anew.
+    if (starts == NULL && count - i >= 32) {
+      masks4 any = {0, 0, 0, 0};
+      for (size_t j = 0; j < 32; j += 4) any |= lanes_load(values + i + j) < lanes_load(values + i + j - 1);
+      if (lanes_any(any) == 0) {
+        i += 32;
+        continue;
       }
-      for (; hit != 0; hit &= hit - 1) out_resets[found++] = (uint32_t)(i + (size_t)__builtin_ctz(hit));
-      i += 8;
-      continue;
     }
-    if (values[i] < values[i - 1] ||
-        (starts != NULL && start_time_is_reset(starts[i - 1], times[i - 1], starts[i], times[i]))) {
-      if (found == capacity) return TSDB_ERR_CAPACITY;
-      out_resets[found++] = (uint32_t)i;
+    size_t stop = count - i < 32 ? count : i + 32;
+    for (; i < stop; i++) {
+      if (values[i] < values[i - 1] ||
+          (starts != NULL && start_time_is_reset(starts[i - 1], times[i - 1], starts[i], times[i]))) {
+        if (found == capacity) return TSDB_ERR_CAPACITY;
+        out_resets[found++] = (uint32_t)i;
+      }
     }
-    i++;
   }
   *out_count = found;
   return TSDB_OK;
@@ -69,34 +71,60 @@ typedef struct rate_block {
   double difference[WINDOW_BLOCK];
 } rate_block;
 
-/// Extrapolates a block: no branch inside, so that compilers make vector code of it.
-static inline void rate_extrapolate(const rate_block *block, size_t block_count, bool is_counter, bool is_rate,
-                                    double range_s, double *row) {
-  for (size_t i = 0; i < block_count; i++) {
-    double to_start = block->to_start_ms[i] / 1000;
-    double to_end = block->to_end_ms[i] / 1000;
-    double sampled = block->sampled_ms[i] / 1000;
-    double gap = sampled / block->gaps[i];
-    double threshold = gap * 1.1;
-    double half_gap = gap / 2;
-    to_start = to_start >= threshold ? half_gap : to_start;
-    double difference = block->difference[i];
-    if (is_counter) {
-      double to_zero = sampled * (block->first[i] / difference);
-      bool has_zero = (difference > 0) & (block->first[i] >= 0) & (to_zero < to_start);
-      to_start = has_zero ? to_zero : to_start;
+/// A step that the lanes need not look at: it is absent, or told by the start time, afterwards.
+static inline void rate_hold_place(rate_block *block, size_t i, double difference) {
+  block->to_start_ms[i] = block->to_end_ms[i] = block->sampled_ms[i] = 1;
+  block->gaps[i] = 1;
+  block->first[i] = 0;
+  block->difference[i] = difference;
+}
+
+/// How a block is extrapolated.
+typedef struct rate_plan {
+  bool is_counter;
+  bool is_rate;
+  double range_s;
+} rate_plan;
+
+/// Extrapolates a block of a multiple of four steps.
+LANES_INLINE void rate_extrapolate(const rate_block *block, size_t block_count, rate_plan plan, double *row) {
+  const lanes4 thousand = lanes_all(1000), zero = lanes_all(0);
+  for (size_t i = 0; i < block_count; i += 4) {
+    lanes4 to_start = lanes_load(block->to_start_ms + i) / thousand;
+    lanes4 to_end = lanes_load(block->to_end_ms + i) / thousand;
+    lanes4 sampled = lanes_load(block->sampled_ms + i) / thousand;
+    lanes4 difference = lanes_load(block->difference + i);
+    lanes4 gap = sampled / lanes_load(block->gaps + i);
+    lanes4 threshold = gap * lanes_all(1.1), half_gap = gap * lanes_all(0.5);
+    to_start = lanes_select(to_start >= threshold, half_gap, to_start);
+    if (plan.is_counter) {
+      // A counter does not go back behind zero.
+      lanes4 first = lanes_load(block->first + i);
+      lanes4 to_zero = sampled * (first / difference);
+      to_start = lanes_select((difference > zero) & (first >= zero) & (to_zero < to_start), to_zero, to_start);
     }
-    to_end = to_end >= threshold ? half_gap : to_end;
-    double factor = ((sampled + to_start) + to_end) / sampled;
-    factor = sampled != 0 ? factor : 1.0;
-    if (is_rate) factor /= range_s;
-    row[i] = difference * factor;
+    to_end = lanes_select(to_end >= threshold, half_gap, to_end);
+    lanes4 factor = ((sampled + to_start) + to_end) / sampled;
+    factor = lanes_select(sampled != zero, factor, lanes_all(1));
+    if (plan.is_rate) factor /= lanes_all(plan.range_s);
+    lanes_store(row + i, difference * factor);
   }
 }
 
+static void rate_extrapolate_portable(const rate_block *block, size_t block_count, rate_plan plan, double *row) {
+  rate_extrapolate(block, block_count, plan, row);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void rate_extrapolate_avx2(const rate_block *block, size_t block_count,
+                                                                  rate_plan plan, double *row) {
+  rate_extrapolate(block, block_count, plan, row);
+}
+#endif
+
 /// A window whose first sample tells that the counter began inside it: nothing is guessed on the left.
 static double rate_from_start(const tsdb_float_columns *columns, tsdb_window window, int64_t end_ms, double difference,
-                              bool is_rate, double range_s) {
+                              rate_plan plan) {
   const int64_t *times = columns->timestamps_ms;
   int64_t last_ms = times[window.end - 1];
   double to_end = (double)window_difference(end_ms, last_ms) / 1000;
@@ -105,7 +133,7 @@ static double rate_from_start(const tsdb_float_columns *columns, tsdb_window win
   double sampled = (double)window_difference(last_ms, columns->start_timestamps_ms[window.begin]) / 1000;
   if (to_end >= between * 1.1) to_end = between / 2;
   double factor = sampled != 0 ? (sampled + 0 + to_end) / sampled : 1.0;
-  if (is_rate) factor /= range_s;
+  if (plan.is_rate) factor /= plan.range_s;
   return (difference + columns->values[window.begin]) * factor;
 }
 
@@ -115,7 +143,7 @@ tsdb_status tsdb_window_rate(const tsdb_float_columns *columns, const tsdb_windo
   if (status != TSDB_OK) return status;
   if (kind != TSDB_RATE && kind != TSDB_INCREASE && kind != TSDB_DELTA) return TSDB_ERR_ARGUMENT;
   if (scratch_capacity < columns->count) return TSDB_ERR_CAPACITY;
-  bool is_counter = kind != TSDB_DELTA, is_rate = kind == TSDB_RATE;
+  bool is_counter = kind != TSDB_DELTA;
   size_t reset_count = 0;
   if (is_counter) {
     status = tsdb_counter_resets_find(columns, scratch, scratch_capacity, &reset_count);
@@ -123,7 +151,11 @@ tsdb_status tsdb_window_rate(const tsdb_float_columns *columns, const tsdb_windo
   }
   const int64_t *times = columns->timestamps_ms, *starts = is_counter ? columns->start_timestamps_ms : NULL;
   const double *values = columns->values;
-  double range_s = range_seconds(windows->range_ms);
+  rate_plan plan = {is_counter, kind == TSDB_RATE, range_seconds(windows->range_ms)};
+  void (*extrapolate)(const rate_block *, size_t, rate_plan, double *) = rate_extrapolate_portable;
+#if defined(__x86_64__)
+  if ((tsdb_cpu_features() & TSDB_CPU_AVX2) != 0) extrapolate = rate_extrapolate_avx2;
+#endif
   uint32_t seen = 0;
   uint32_t overlap_looked_to = 1;
   window_walk walk = {0, 0, 0};
@@ -138,10 +170,7 @@ tsdb_status tsdb_window_rate(const tsdb_float_columns *columns, const tsdb_windo
     for (size_t i = 0; i < block_count; i++) {
       tsdb_window window = bounds[i];
       if (window.end - window.begin < 2) {
-        // A place holder that divides by nothing; absent, or told by the start time, below.
-        block.to_start_ms[i] = block.to_end_ms[i] = block.sampled_ms[i] = 1;
-        block.gaps[i] = 1, block.first[i] = 0;
-        block.difference[i] = window.begin < window.end ? values[window.begin] - values[window.begin] : 0;
+        rate_hold_place(&block, i, window.begin < window.end ? values[window.begin] - values[window.begin] : 0);
         has_short = true;
         continue;
       }
@@ -160,7 +189,12 @@ tsdb_status tsdb_window_rate(const tsdb_float_columns *columns, const tsdb_windo
       }
       block.difference[i] = difference;
     }
-    rate_extrapolate(&block, block_count, is_counter, is_rate, range_s, row + step);
+    // Whole lanes: behind the last step, the block's place holders are extrapolated too.
+    size_t lane_count = (block_count + 3) / 4 * 4;
+    for (size_t i = block_count; i < lane_count; i++) rate_hold_place(&block, i, 0);
+    double results[WINDOW_BLOCK];
+    extrapolate(&block, lane_count, plan, results);
+    memcpy(row + step, results, block_count * sizeof *row);
     if (has_short) {
       for (size_t i = 0; i < block_count; i++) {
         if (bounds[i].end - bounds[i].begin < 2) row[step + i] = tsdb_absent();
@@ -180,7 +214,7 @@ tsdb_status tsdb_window_rate(const tsdb_float_columns *columns, const tsdb_windo
       int64_t end_ms = window_step_ms(&windows->grid, step + i);
       int64_t start_ms = starts[window.begin];
       if (start_ms != 0 && start_ms > window_minus(end_ms, windows->range_ms) && start_ms < times[window.begin]) {
-        row[step + i] = rate_from_start(columns, window, end_ms, block.difference[i], is_rate, range_s);
+        row[step + i] = rate_from_start(columns, window, end_ms, block.difference[i], plan);
       }
     }
   }
