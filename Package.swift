@@ -97,7 +97,10 @@ let package = Package(
 
     // Components, one a folder
     component(
-      "Tools", ["TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "Transport", "ComponentSupport"]),
+      "Tools",
+      [
+        "TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "PromQL", "Transport", "ComponentSupport",
+      ]),
     component(
       "StoreGateway",
       [
@@ -114,7 +117,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["TSModel"], path: "Tests/TestSupport", swiftSettings: swiftOfTests),
     tests("CTSDB", ["CTSDB"]),
     tests("TSModel", ["TSModel", "CTSDB", "RE2"]),
-    tests("Storage", ["Storage", "TSModel", "CTSDB", "CMapping"]),
+    tests("Storage", ["Storage", "PromQL", "TSModel", "CTSDB", "CMapping"]),
     tests("Observability", ["Observability"]),
     tests("CTransport", ["CTransport"]),
     tests("Transport", ["Transport", "CTransport", "TSModel", "Observability"]),

@@ -1,5 +1,5 @@
 // Label matchers, the condition that a selector puts on one label. How they turn into lists of series is Storage's
-// business (Selection/); how selectors are read from text stands in SelectorParser.swift.
+// business (Selection/); PromQL's parser reads selectors from text.
 
 /// One condition on one label of a series: `name="value"`, `name!="value"`, `name=~"regex"`, `name!~"regex"`. A label that
 /// a series lacks has the empty value.

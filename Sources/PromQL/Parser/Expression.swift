@@ -25,11 +25,13 @@ public struct PositionRange: Hashable, Sendable {
   }
 
   /// Line and column of `start` as `1:6`, both counted from 1, columns in bytes; `unknown position` where `query` is empty.
-  public func lineAndColumn(in query: String) -> String {
+  public func lineAndColumn(in query: String) -> String { lineAndColumn(in: Array(query.utf8)) }
+
+  func lineAndColumn(in query: [UInt8]) -> String {
     guard !query.isEmpty else { return "unknown position" }
-    guard start >= 0, start <= query.utf8.count else { return "invalid position" }
+    guard start >= 0, start <= query.count else { return "invalid position" }
     var (line, column) = (1, 1)
-    for byte in query.utf8.prefix(start) {
+    for byte in query.prefix(start) {
       if byte == UInt8(ascii: "\n") {
         line += 1
         column = 1
@@ -427,6 +429,8 @@ public final class BinaryOperation: Sendable {
   public let rhs: Expression
   /// How series find each other; nil unless both sides are instant vectors.
   public let matching: VectorMatching?
+  /// The same as the query says it.
+  let written: VectorMatching
   /// Whether a comparison says 0 or 1 (`bool`) instead of choosing.
   public let returnsBool: Bool
   /// From the start of the left side to the end of the right one.
@@ -436,12 +440,18 @@ public final class BinaryOperation: Sendable {
   let height: Int
 
   init(
-    operation: BinaryOperator, lhs: Expression, rhs: Expression, matching: VectorMatching?, returnsBool: Bool
+    operation: BinaryOperator, lhs: Expression, rhs: Expression, written: VectorMatching, returnsBool: Bool
   ) {
+    var matching: VectorMatching?
+    if lhs.valueType == .vector, rhs.valueType == .vector {
+      matching = written
+      if operation.isSetOperator, written.cardinality == .oneToOne { matching?.cardinality = .manyToMany }
+    }
     self.operation = operation
     self.lhs = lhs
     self.rhs = rhs
     self.matching = matching
+    self.written = written
     self.returnsBool = returnsBool
     self.position = PositionRange(lhs.position.start, rhs.position.end)
     self.valueType = lhs.valueType == .scalar && rhs.valueType == .scalar ? .scalar : .vector

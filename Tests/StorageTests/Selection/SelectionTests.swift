@@ -1,5 +1,6 @@
 // Matchers to series: Prometheus' recorded answers, the semantics one by one, and random matchers over random series.
 import Foundation
+import PromQL
 import Storage
 import TSModel
 import TestSupport

@@ -1,4 +1,5 @@
 // Which series of a block a tool is asked for, handed over in batches.
+internal import PromQL
 internal import Storage
 internal import TSModel
 
