@@ -148,7 +148,7 @@ static void drive(bool is_client, const uint8_t *prelude, size_t prelude_length,
   limits.connection_window = 131072;
   limits.streams = 16;
   limits.reset_burst = limits.control_burst = 200;
-  transport_handlers const handlers = {on_head, on_body, on_end, on_wake, on_close, NULL};
+  transport_handlers const handlers = {on_head, on_body, on_end, on_wake, on_close, NULL, NULL};
   harness h = {.now = 1000, .whim = data[0]};
   h.session = transport_session_new(is_client, (data[1] & 1) != 0, &limits, &handlers, &h, h.now);
   if (h.session == NULL) return;

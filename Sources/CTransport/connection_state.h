@@ -46,10 +46,19 @@ typedef struct out_buffer {
   size_t capacity;
 } out_buffer;
 
+typedef struct timer_heap {
+  uv_timer_t uv;
+  transport_timer **timers;
+  size_t count;
+  size_t capacity;
+  uint64_t armed_ms;  // when libuv's timer fires, 0: not at all
+} timer_heap;
+
 struct transport_loop {
   uv_loop_t uv;
   uv_async_t wake;
   uv_timer_t timer;
+  timer_heap timers;
   pthread_t thread;
   pthread_mutex_t lock;
   // Posted by others, under the lock.
@@ -119,6 +128,11 @@ void connection_pump(transport_connection *connection);
 void connection_close(transport_connection *connection, transport_close reason, const char *error);
 void connection_tick(transport_connection *connection, uint64_t now_ms);
 void connection_mark(transport_connection *connection);
+
+// timers.c
+void timers_begin(transport_loop *loop);
+void timers_end(transport_loop *loop);
+void timers_free(transport_loop *loop);
 
 // loop.c
 void loop_flush(transport_loop *loop);

@@ -103,6 +103,7 @@ static int begin(transport_session *session, const uint8_t *bytes, size_t length
   h->keeps_alive = head.keeps_alive && !session->is_shutting_down;
   stream->awaits_continue = head.expects_continue && (head.is_chunked || head.content_length > 0);
   stream->is_announced = true;
+  stream_wake(stream);
   session->handlers.on_head(session->context, stream, stream->user, &head.head);
   if (head.is_chunked) {
     h->state = HTTP1_CHUNK_SIZE;
@@ -324,6 +325,16 @@ static int append_fields(http1 *h, const transport_field *fields, size_t count) 
   return 0;
 }
 
+static int append_number(http1 *h, uint64_t number) {
+  char digits[20];
+  size_t at = sizeof digits;
+  do {
+    digits[--at] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  return buffer_append(&h->output, digits + at, sizeof digits - at);
+}
+
 static const transport_field *find(const transport_field *fields, size_t count, const char *name) {
   for (size_t i = 0; i < count; i++) {
     if (text_is(fields[i].name, name)) return &fields[i];
@@ -346,18 +357,20 @@ int http1_respond(transport_stream *stream, int status, const transport_field *f
   stream->is_chunked = is_streamed && !h->is_http10;
   if (is_streamed && h->is_http10) h->keeps_alive = false;
 
-  char line[128];
-  int n = snprintf(line, sizeof line, "HTTP/1.1 %d %s\r\n", status, phrase(status));
-  if (n <= 0 || buffer_append(&h->output, line, (size_t)n) != 0) return -1;
-  if (append_fields(h, fields, count) != 0) return -1;
-  if (find(fields, count, "date") == NULL) {
-    n = snprintf(line, sizeof line, "Date: %s\r\n", session_date());
-    if (buffer_append(&h->output, line, (size_t)n) != 0) return -1;
+  // One growth for all but long fields.
+  if (buffer_reserve(&h->output, 512) != 0) return -1;
+  if (append(h, "HTTP/1.1 ") != 0 || append_number(h, (uint64_t)status) != 0 || append(h, " ") != 0 ||
+      append(h, phrase(status)) != 0 || append(h, "\r\n") != 0 || append_fields(h, fields, count) != 0) {
+    return -1;
+  }
+  if (find(fields, count, "date") == NULL &&
+      (append(h, "Date: ") != 0 || append(h, session_date()) != 0 || append(h, "\r\n") != 0)) {
+    return -1;
   }
   if (stream->is_chunked && append(h, "Transfer-Encoding: chunked\r\n") != 0) return -1;
-  if (!has_length && length >= 0 && !never_has_body) {
-    n = snprintf(line, sizeof line, "Content-Length: %lld\r\n", (long long)length);
-    if (buffer_append(&h->output, line, (size_t)n) != 0) return -1;
+  if (!has_length && length >= 0 && !never_has_body &&
+      (append(h, "Content-Length: ") != 0 || append_number(h, (uint64_t)length) != 0 || append(h, "\r\n") != 0)) {
+    return -1;
   }
   if (!h->keeps_alive && !h->is_http10) {
     if (append(h, "Connection: close\r\n") != 0) return -1;

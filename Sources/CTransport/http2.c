@@ -1,6 +1,7 @@
 // HTTP/2, both sides, over nghttp2. Data goes out by a callback that copies from the stream's queue; credit comes back to the
 // peer when the reader has taken what it sent (the connection's at once, up to `received_bytes`), so that a reader that stalls
 // stops its sender at one window while the other streams of the connection go on.
+#include <stdalign.h>
 #include <stdio.h>
 
 #include "session_state.h"
@@ -129,6 +130,7 @@ static void on_request_head(transport_session *session, transport_stream *stream
   stream->has_no_body = head.method.length == 4 && memcmp(head.method.bytes, "HEAD", 4) == 0;
   stream->is_announced = true;
   stream->has_remote_head = true;
+  stream_wake(stream);
   session->handlers.on_head(session->context, stream, stream->user, &head);
   if (ends) remote_ended(session, stream, false);
 }
@@ -307,6 +309,8 @@ typedef struct field_block {
   nghttp2_nv *fields;
   size_t count;
   uint8_t *text;
+  // Where they lie if they are few.
+  alignas(nghttp2_nv) uint8_t room[2048];
 } field_block;
 
 static void put(field_block *block, const char *name, transport_text value) {
@@ -318,11 +322,16 @@ static void put(field_block *block, const char *name, transport_text value) {
 static int block_new(field_block *block, const transport_field *fields, size_t count, size_t more) {
   size_t text = 0;
   for (size_t i = 0; i < count; i++) text += fields[i].name.length + fields[i].value.length;
-  *block = (field_block){0};
-  block->fields = malloc((count + more) * sizeof *block->fields + text + 1);
+  block->count = 0;
+  size_t const size = (count + more) * sizeof *block->fields + text;
+  block->fields = size <= sizeof block->room ? (nghttp2_nv *)(void *)block->room : malloc(size);
   if (block->fields == NULL) return -1;
   block->text = (uint8_t *)(block->fields + count + more);
   return 0;
+}
+
+static void block_free(field_block *block) {
+  if ((void *)block->fields != (void *)block->room) free(block->fields);
 }
 
 static void put_all(field_block *block, const transport_field *fields, size_t count) {
@@ -334,10 +343,7 @@ static void put_all(field_block *block, const transport_field *fields, size_t co
         text_is(name, "keep-alive")) {
       continue;
     }
-    for (size_t j = 0; j < name.length; j++) {
-      uint8_t const byte = name.bytes[j];
-      text[j] = byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
-    }
+    lower_name(text, name.bytes, name.length);
     uint8_t *const copied = text + name.length;
     for (size_t j = 0; j < value.length; j++) {
       uint8_t const byte = value.bytes[j];
@@ -367,7 +373,7 @@ static ssize_t on_read(nghttp2_session *http2, int32_t id, uint8_t *buffer, size
       if (block_new(&block, fields, count, 0) != 0) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
       put_all(&block, fields, count);
       if (nghttp2_submit_trailer(http2, id, block.fields, block.count) == 0) *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-      free(block.fields);
+      block_free(&block);
     }
   }
   return (ssize_t)taken;
@@ -405,7 +411,7 @@ int http2_respond(transport_stream *stream, int status, const transport_field *f
   }
   nghttp2_data_provider const provider = {.source = {.ptr = stream}, .read_callback = on_read};
   int const result = nghttp2_submit_response(session->http2, stream->id, block.fields, block.count, ends ? NULL : &provider);
-  free(block.fields);
+  block_free(&block);
   return result == 0 ? 0 : -1;
 }
 
@@ -586,7 +592,7 @@ transport_stream *transport_session_request(transport_session *session, const tr
   nghttp2_data_provider const provider = {.source = {.ptr = stream}, .read_callback = on_read};
   int32_t const id =
       nghttp2_submit_request(session->http2, NULL, block.fields, block.count, ends ? NULL : &provider, stream);
-  free(block.fields);
+  block_free(&block);
   if (id < 0) {
     stream_close(stream, TRANSPORT_CLOSE_LOCAL, 0);
     return NULL;

@@ -121,6 +121,7 @@ static void finish(transport_loop *loop) {
   for (size_t i = 0; i < loop->posted_count; i++) loop->posted[i].task(loop->posted[i].context);
   free(loop->posted);
   pthread_mutex_destroy(&loop->lock);
+  timers_free(loop);
   free(loop->input);
   free(loop->plain);
   free(loop->output.bytes);
@@ -151,6 +152,7 @@ transport_loop *transport_loop_new(void) {
   uv_async_init(&loop->uv, &loop->wake, on_wake);
   uv_timer_init(&loop->uv, &loop->timer);
   loop->wake.data = loop->timer.data = loop;
+  timers_begin(loop);
   // Signals are the main thread's business.
   sigset_t all;
   sigset_t before;
@@ -161,6 +163,7 @@ transport_loop *transport_loop_new(void) {
   if (result != 0) {
     uv_close((uv_handle_t *)&loop->wake, NULL);
     uv_close((uv_handle_t *)&loop->timer, NULL);
+    timers_end(loop);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
     free(loop->input);
@@ -186,6 +189,7 @@ static void stop(void *context) {
   while (loop->listeners != NULL) transport_listener_close(loop->listeners);
   cut(loop, true, NULL);
   uv_close((uv_handle_t *)&loop->timer, NULL);
+  timers_end(loop);
   uv_close((uv_handle_t *)&loop->wake, NULL);
 }
 

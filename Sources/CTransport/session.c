@@ -67,8 +67,7 @@ bool bucket_take(token_bucket *bucket, uint32_t burst, uint32_t rate, uint64_t n
   return true;
 }
 
-bool text_is(transport_text text, const char *lower) {
-  size_t const length = strlen(lower);
+bool text_equals(transport_text text, const char *lower, size_t length) {
   if (text.length != length) return false;
   for (size_t i = 0; i < length; i++) {
     uint8_t byte = text.bytes[i];
@@ -78,18 +77,30 @@ bool text_is(transport_text text, const char *lower) {
   return true;
 }
 
-// The tchar of RFC 9110, 5.6.2.
-static bool is_token_byte(uint8_t byte) {
-  if ((byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z')) return true;
-  return byte != 0 && strchr("!#$%&'*+-.^_`|~", byte) != NULL;
-}
+// For the tchars of RFC 9110, 5.6.2, themselves in lower case; for all other bytes 0.
+#define LETTER(upper, lower) [upper] = lower, [lower] = lower
+static const uint8_t token_bytes[256] = {
+    ['!'] = '!', ['#'] = '#', ['$'] = '$', ['%'] = '%', ['&'] = '&', ['\''] = '\'', ['*'] = '*', ['+'] = '+',
+    ['-'] = '-', ['.'] = '.', ['^'] = '^', ['_'] = '_', ['`'] = '`', ['|'] = '|', ['~'] = '~', ['0'] = '0',
+    ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4', ['5'] = '5', ['6'] = '6', ['7'] = '7', ['8'] = '8',
+    ['9'] = '9', LETTER('A', 'a'), LETTER('B', 'b'), LETTER('C', 'c'), LETTER('D', 'd'), LETTER('E', 'e'),
+    LETTER('F', 'f'), LETTER('G', 'g'), LETTER('H', 'h'), LETTER('I', 'i'), LETTER('J', 'j'), LETTER('K', 'k'),
+    LETTER('L', 'l'), LETTER('M', 'm'), LETTER('N', 'n'), LETTER('O', 'o'), LETTER('P', 'p'), LETTER('Q', 'q'),
+    LETTER('R', 'r'), LETTER('S', 's'), LETTER('T', 't'), LETTER('U', 'u'), LETTER('V', 'v'), LETTER('W', 'w'),
+    LETTER('X', 'x'), LETTER('Y', 'y'), LETTER('Z', 'z'),
+};
+#undef LETTER
 
 bool is_token(const uint8_t *bytes, size_t length) {
   if (length == 0) return false;
   for (size_t i = 0; i < length; i++) {
-    if (!is_token_byte(bytes[i])) return false;
+    if (token_bytes[bytes[i]] == 0) return false;
   }
   return true;
+}
+
+void lower_name(uint8_t *destination, const uint8_t *bytes, size_t length) {
+  for (size_t i = 0; i < length; i++) destination[i] = token_bytes[bytes[i]];
 }
 
 // IMF-fixdate of RFC 9110, 5.6.7, made once a second and thread.
@@ -135,6 +146,7 @@ transport_session *transport_session_new(bool is_client, bool is_secure, const t
 void transport_session_free(transport_session *session, transport_close reason) {
   if (session == NULL) return;
   while (session->streams != NULL) stream_close(session->streams, reason, 0);
+  streams_free_spare(session, 0);
   // nghttp2 does not close its streams by itself when it goes.
   if (session->http2 != NULL) nghttp2_session_del(session->http2);
   fields_free(&session->heading);

@@ -15,6 +15,18 @@ typedef struct body_part {
   void *owner;
 } body_part;
 
+// Small bodies are kept in the stream itself. Closed streams are kept for new ones, few once there is none; not where the address sanitizer
+// should see that they are gone.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SPARE_STREAMS 0
+#endif
+#endif
+#ifndef SPARE_STREAMS
+#define SPARE_STREAMS 32
+#endif
+enum { SMALL_BODY_BYTES = 512, SPARE_STREAMS_MAX = SPARE_STREAMS, SPARE_STREAMS_IDLE = 2 };
+
 // A buffer that grows.
 typedef struct byte_buffer {
   uint8_t *bytes;
@@ -40,6 +52,7 @@ struct transport_stream {
   body_part *queue;
   body_part *queue_end;
   size_t queued;    // bytes in the queue
+  size_t untold;    // bytes that left it and on_sent was not told of
   size_t held;      // bytes given to on_body and not consumed
   size_t swallowed; // bytes that came after our end
   int32_t id;       // HTTP/2's
@@ -60,6 +73,9 @@ struct transport_stream {
   bool has_remote_head;   // HTTP/2: headers that come now are trailers
   bool is_cut;            // we reset it, for cut_reason
   transport_close cut_reason;
+  bool has_small_part;    // `small_part` is in the queue
+  body_part small_part;
+  uint8_t small_body[SMALL_BODY_BYTES];  // last, and not cleared for a new stream
 };
 
 typedef enum http1_state {
@@ -122,6 +138,8 @@ struct transport_session {
   uint64_t aged_ms;
   uint64_t swept_ms;
   transport_stream *streams;
+  transport_stream *spare;  // closed ones, for new ones
+  size_t spare_count;
   transport_stream *wake;
   size_t stream_count;
   size_t held;           // bytes given to on_body and not consumed, all streams
@@ -143,6 +161,7 @@ struct transport_session {
 // stream.c
 transport_stream *stream_new(transport_session *session);
 void stream_close(transport_stream *stream, transport_close reason, uint32_t http2_code);
+void streams_free_spare(transport_session *session, size_t kept);
 void stream_wake(transport_stream *stream);
 size_t stream_take(transport_stream *stream, uint8_t *destination, size_t capacity);
 void stream_give_body(transport_stream *stream, const uint8_t *bytes, size_t length);
@@ -150,9 +169,13 @@ void stream_give_body(transport_stream *stream, const uint8_t *bytes, size_t len
 // session.c
 void session_limit(transport_session *session, transport_limit limit);
 bool bucket_take(token_bucket *bucket, uint32_t burst, uint32_t rate, uint64_t now_ms);
-bool text_is(transport_text text, const char *lower);
+bool text_equals(transport_text text, const char *lower, size_t length);
+// Whether a text is the word `lower`, whatever its case.
+static inline bool text_is(transport_text text, const char *lower) { return text_equals(text, lower, strlen(lower)); }
 const char *session_date(void);
 bool is_token(const uint8_t *bytes, size_t length);
+// Copies a name in small letters.
+void lower_name(uint8_t *destination, const uint8_t *bytes, size_t length);
 
 // buffers.c
 int buffer_reserve(byte_buffer *buffer, size_t more);

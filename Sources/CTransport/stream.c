@@ -2,8 +2,15 @@
 #include "session_state.h"
 
 transport_stream *stream_new(transport_session *session) {
-  transport_stream *const stream = calloc(1, sizeof *stream);
-  if (stream == NULL) return NULL;
+  transport_stream *stream = session->spare;
+  if (stream != NULL) {
+    session->spare = stream->next;
+    session->spare_count -= 1;
+  } else {
+    stream = malloc(sizeof *stream);
+    if (stream == NULL) return NULL;
+  }
+  memset(stream, 0, offsetof(transport_stream, small_body));
   stream->session = session;
   stream->length_left = -1;
   stream->sent_ms = session->now_ms;
@@ -14,12 +21,20 @@ transport_stream *stream_new(transport_session *session) {
   return stream;
 }
 
+static void part_free(transport_stream *stream, body_part *part) {
+  if (part->release != NULL) part->release(part->owner);
+  if (part == &stream->small_part) {
+    stream->has_small_part = false;
+  } else {
+    free(part);
+  }
+}
+
 static void queue_drop(transport_stream *stream) {
   while (stream->queue != NULL) {
     body_part *const part = stream->queue;
     stream->queue = part->next;
-    if (part->release != NULL) part->release(part->owner);
-    free(part);
+    part_free(stream, part);
   }
   stream->queue_end = NULL;
   stream->queued = 0;
@@ -47,7 +62,23 @@ void stream_close(transport_stream *stream, transport_close reason, uint32_t htt
   queue_drop(stream);
   if (stream->is_announced) session->handlers.on_close(session->context, stream, stream->user, reason, http2_code);
   fields_free(&stream->trailers);
-  free(stream);
+  if (session->spare_count >= SPARE_STREAMS_MAX) {
+    free(stream);
+    return;
+  }
+  session->spare_count += 1;
+  stream->next = session->spare;
+  session->spare = stream;
+  if (session->stream_count == 0) streams_free_spare(session, SPARE_STREAMS_IDLE);
+}
+
+void streams_free_spare(transport_session *session, size_t kept) {
+  while (session->spare_count > kept) {
+    transport_stream *const stream = session->spare;
+    session->spare = stream->next;
+    session->spare_count -= 1;
+    free(stream);
+  }
 }
 
 void stream_wake(transport_stream *stream) {
@@ -65,8 +96,16 @@ void stream_give_body(transport_stream *stream, const uint8_t *bytes, size_t len
   stream_wake(stream);
 }
 
+// Tells the writer that bytes have left the queue.
+static void tell_sent(transport_stream *stream, size_t length) {
+  transport_session *const session = stream->session;
+  if (length == 0 || !stream->is_announced || session->handlers.on_sent == NULL) return;
+  session->handlers.on_sent(session->context, stream, stream->user, length);
+}
+
 size_t stream_take(transport_stream *stream, uint8_t *destination, size_t capacity) {
   size_t taken = 0;
+  bool has_finished_part = false;
   while (taken < capacity && stream->queue != NULL) {
     body_part *const part = stream->queue;
     size_t const room = capacity - taken;
@@ -78,11 +117,18 @@ size_t stream_take(transport_stream *stream, uint8_t *destination, size_t capaci
     if (part->length > 0) break;
     stream->queue = part->next;
     if (stream->queue == NULL) stream->queue_end = NULL;
-    if (part->release != NULL) part->release(part->owner);
-    free(part);
+    part_free(stream, part);
+    has_finished_part = true;
   }
   stream->queued -= taken;
+  stream->untold += taken;
   if (taken > 0) stream->sent_ms = stream->session->now_ms;
+  // A writer hears of whole parts, not of each frame.
+  if (has_finished_part) {
+    size_t const untold = stream->untold;
+    stream->untold = 0;
+    tell_sent(stream, untold);
+  }
   return taken;
 }
 
@@ -108,19 +154,16 @@ static void resume(transport_stream *stream) {
   if (stream->is_deferred) http2_resume(stream);
 }
 
-int transport_stream_write(transport_stream *stream, const uint8_t *bytes, size_t length, void (*release)(void *owner),
-                           void *owner) {
-  bool const drops = stream->has_no_body || length == 0;
-  if (!stream->has_head || stream->has_ended || drops) {
-    if (release != NULL) release(owner);
-    return stream->has_head && !stream->has_ended ? 0 : -1;
-  }
-  body_part *const part = malloc(sizeof *part);
-  if (part == NULL) {
-    if (release != NULL) release(owner);
-    return -1;
-  }
-  *part = (body_part){.bytes = bytes, .length = length, .release = release, .owner = owner};
+// Whether bytes that are written now are to be queued; what is dropped is told as sent.
+static bool takes_body(transport_stream *stream, size_t length) {
+  bool const is_open = stream->has_head && !stream->has_ended;
+  if (is_open && !stream->has_no_body && length > 0) return true;
+  tell_sent(stream, length);
+  return false;
+}
+
+static void enqueue(transport_stream *stream, body_part *part) {
+  size_t const length = part->length;
   if (stream->queue_end != NULL) {
     stream->queue_end->next = part;
   } else {
@@ -131,6 +174,43 @@ int transport_stream_write(transport_stream *stream, const uint8_t *bytes, size_
   stream->queue_end = part;
   stream->queued += length;
   resume(stream);
+}
+
+int transport_stream_write(transport_stream *stream, const uint8_t *bytes, size_t length, void (*release)(void *owner),
+                           void *owner) {
+  if (!takes_body(stream, length)) {
+    if (release != NULL) release(owner);
+    return stream->has_head && !stream->has_ended ? 0 : -1;
+  }
+  body_part *const part = malloc(sizeof *part);
+  if (part == NULL) {
+    if (release != NULL) release(owner);
+    tell_sent(stream, length);
+    return -1;
+  }
+  *part = (body_part){.bytes = bytes, .length = length, .release = release, .owner = owner};
+  enqueue(stream, part);
+  return 0;
+}
+
+int transport_stream_write_copy(transport_stream *stream, const uint8_t *bytes, size_t length) {
+  if (!takes_body(stream, length)) return stream->has_head && !stream->has_ended ? 0 : -1;
+  uint8_t *kept = stream->small_body;
+  body_part *part = &stream->small_part;
+  if (length <= SMALL_BODY_BYTES && !stream->has_small_part) {
+    stream->has_small_part = true;
+  } else {
+    if (length > SIZE_MAX - sizeof *part) return -1;
+    part = malloc(sizeof *part + length);
+    if (part == NULL) {
+      tell_sent(stream, length);
+      return -1;
+    }
+    kept = (uint8_t *)(part + 1);
+  }
+  memcpy(kept, bytes, length);
+  *part = (body_part){.bytes = kept, .length = length};
+  enqueue(stream, part);
   return 0;
 }
 

@@ -71,8 +71,14 @@ struct Load {
     let last = payload(size).last
     let call = try await channel.serverStream(path: "/b/S", message: request)
     var (good, bad) = (0, 0)
-    while let message = try await call.nextMessage() {
-      if message.count == size, message.last == last { good += 1 } else { bad += 1 }
+    while let messages = try await call.nextMessages() {
+      for message in messages {
+        if message.count == size, message.isEmpty || messages.bytes[message.upperBound - 1] == last {
+          good += 1
+        } else {
+          bad += 1
+        }
+      }
     }
     return bad + abs(count - good)
   }

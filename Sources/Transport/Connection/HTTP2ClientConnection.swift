@@ -80,16 +80,17 @@ public final class HTTP2ClientConnection: Sendable {
 
   /// Makes a call: sends the head, the first bytes of its body, and its end if that is all. A connection that takes no call any more is
   /// told by the stream.
-  public func call(_ head: HTTPRequestHead, body: [UInt8] = [], ends: Bool) throws(TransportError) -> HTTP2ClientStream
-  {
-    let core = self.core
-    let endsWithHead = ends && body.isEmpty
-    let state = unsafe StreamState(
-      loop: core.loop, open: { _ in unsafe core.open(head, ends: endsWithHead) }, onClose: { _ in })
-    do { try state.begin(body: body, ends: ends) } catch {
-      throw error as? TransportError ?? TransportError(.io, "making a call", cause: error)
-    }
-    return HTTP2ClientStream(state)
+  public func call(_ head: HTTPRequestHead, body: [UInt8] = [], ends: Bool) -> HTTP2ClientStream {
+    let stream = prepare(head, endsWithHead: ends && body.isEmpty)
+    stream.begin(body: body, ends: ends)
+    return stream
+  }
+
+  /// A call that `begin` makes.
+  func prepare(_ head: HTTPRequestHead, endsWithHead: Bool) -> HTTP2ClientStream {
+    HTTP2ClientStream(
+      StreamState(
+        loop: core.loop, request: StreamState.Request(connection: core, head: head, endsWithHead: endsWithHead)))
   }
 
   /// Takes no more calls; those that run go on, then the connection ends.
@@ -97,23 +98,39 @@ public final class HTTP2ClientConnection: Sendable {
 }
 
 /// One call.
-public final class HTTP2ClientStream: Sendable {
+public struct HTTP2ClientStream: Sendable {
   private let state: StreamState
 
   init(_ state: StreamState) { self.state = state }
 
+  /// Sends the head, the first bytes of the body, and its end if that is all. Nothing calls `onDeadline` after the stream's end.
+  func begin(
+    body: [UInt8], ends: Bool, deadline: ContinuousClock.Instant? = nil, onDeadline: (@Sendable () -> Void)? = nil
+  ) {
+    state.begin(body: body, ends: ends, deadline: deadline, onDeadline: onDeadline)
+  }
+
+  /// The answer's head where it is there already. Throws as `responseHead()` does.
+  func takeHead() throws -> HTTPResponseHead? { try state.takeAnswer() }
+  /// The next bytes of the body where they are there already, empty at the end. Throws as `nextBodyPart()` does.
+  func takeBodyPart() throws -> [UInt8]? { try state.takeBodyPart() }
+  /// Waits for the answer's head, or for bytes of its body.
+  func waitForHead() async { await state.waitForAnswer() }
+  /// Waits until `takeBodyPart()` has something to tell.
+  func waitForBody() async { await state.waitForInput() }
+
   /// The answer's head. Throws `TransportError` where there will be none.
   public func responseHead() async throws -> HTTPResponseHead { try await state.answerHead() }
   /// The next bytes of the answer's body, or nil at its end.
-  public func nextBodyPart() async throws -> [UInt8]? { try await state.nextPart() }
+  public func nextBodyPart() async throws -> [UInt8]? { try await state.nextBodyPart() }
   /// The fields after the body; complete once `nextBodyPart()` gave nil.
-  public var trailers: HTTPHeaders { state.trailers }
+  public var trailers: HTTPHeaders { state.requestTrailers }
   /// Sends bytes of the request's body; suspends while too much waits.
   public func write(_ bytes: consuming [UInt8]) async throws { try await state.send(head: nil, body: bytes, end: nil) }
   /// Ends the request.
   public func finish() async throws { try await state.send(head: nil, body: [], end: [:]) }
   /// Ends the call at once: RST_STREAM CANCEL.
-  public func cancel() { state.reset(code: HTTP2Code.cancel) }
+  public func cancel() { state.reset(http2Code: HTTP2Code.cancel) }
 }
 
 /// What C calls back: it lives as long as the connection.
@@ -161,18 +178,21 @@ public final class HTTP2ClientStream: Sendable {
     guard let connection = unsafe connection, let session = unsafe transport_connection_session(connection) else {
       return nil
     }
-    var pseudo = HTTPHeaders()
-    pseudo.add(":method", head.method)
-    pseudo.add(":scheme", head.scheme)
-    pseudo.add(":authority", head.authority)
-    pseudo.add(":path", head.target)
-    let stream = unsafe pseudo.withFields { names, _ in
-      unsafe head.headers.withFields { fields, count -> OpaquePointer? in
-        guard let names = unsafe names else { return nil }
-        var forC = unsafe transport_head(
-          version: 20, status: 0, method: names[0].value, scheme: names[1].value, authority: names[2].value,
-          target: names[3].value, fields: fields, field_count: count)
-        return unsafe transport_session_request(session, &forC, ends, nil)
+    var (method, scheme, authority, target) = (head.method, head.scheme, head.authority, head.target)
+    let stream = method.withUTF8 { method in
+      scheme.withUTF8 { scheme in
+        authority.withUTF8 { authority in
+          target.withUTF8 { target in
+            unsafe head.headers.withFields { fields, count -> OpaquePointer? in
+              var forC = unsafe transport_head(
+                version: 20, status: 0, method: transport_text(UnsafeRawBufferPointer(method)),
+                scheme: transport_text(UnsafeRawBufferPointer(scheme)),
+                authority: transport_text(UnsafeRawBufferPointer(authority)),
+                target: transport_text(UnsafeRawBufferPointer(target)), fields: fields, field_count: count)
+              return unsafe transport_session_request(session, &forC, ends, nil)
+            }
+          }
+        }
       }
     }
     if unsafe stream == nil { isUsable.store(false, ordering: .releasing) }
@@ -184,7 +204,7 @@ public final class HTTP2ClientStream: Sendable {
     unsafe transport_connection_handlers(
       streams: transport_handlers(
         on_head: gotAnswer, on_body: streamGotBody, on_end: streamGotEnd, on_wake: streamWoke, on_close: streamClosed,
-        on_limit: nil),
+        on_limit: nil, on_sent: streamSent),
       on_connected: clientConnected, on_disconnected: clientDisconnected)
   }
 }

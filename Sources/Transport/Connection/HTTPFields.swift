@@ -16,7 +16,8 @@ extension HTTPHeaders {
     guard !isEmpty else { return body(nil, 0) }
     return unsafe withUnsafeTemporaryAllocation(of: transport_field.self, capacity: count) { fields in
       unsafe withText { text in
-        for (index, field) in parts.enumerated() {
+        for index in 0..<count {
+          let field = ranges(at: index)
           unsafe fields.initializeElement(
             at: index,
             to: transport_field(

@@ -1,45 +1,20 @@
 // Bytes on their way to C: they lie still until they are sent.
-import Glibc
 
-/// Memory that C reads until it calls `release`: a header that says whose it is, then the bytes.
-@safe struct OutgoingBytes: @unchecked Sendable {
-  @safe private struct Header {
-    var owner: Unmanaged<StreamState>
-    var count: Int
+/// An array that C reads until it calls `release`. Nobody changes it, so that its elements stay where they are.
+final class OutgoingBytes: Sendable {
+  private let bytes: [UInt8]
+
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  /// Shows the bytes, and the context that `release` is to be called with, once.
+  func give(_ body: (UnsafePointer<UInt8>?, Int, UnsafeMutableRawPointer) -> Int32) -> Int32 {
+    let context = unsafe Unmanaged.passRetained(self).toOpaque()
+    return unsafe bytes.withUnsafeBufferPointer { unsafe body($0.baseAddress, $0.count, context) }
   }
-
-  /// What C gives back; nil once it was.
-  private let memory: UnsafeMutableRawPointer
-  /// How many bytes there are.
-  let count: Int
-
-  /// A copy of `bytes`. `owner` is kept until the bytes are released, and told then. Nil: out of memory.
-  init?(_ bytes: [UInt8], owner: StreamState) {
-    guard let memory = unsafe malloc(MemoryLayout<Header>.size + bytes.count) else { return nil }
-    unsafe memory.initializeMemory(
-      as: Header.self, to: Header(owner: Unmanaged.passRetained(owner), count: bytes.count))
-    unsafe bytes.withUnsafeBytes { source in
-      guard let start = source.baseAddress else { return }
-      unsafe (memory + MemoryLayout<Header>.size).copyMemory(from: start, byteCount: source.count)
-    }
-    unsafe self.memory = unsafe memory
-    count = bytes.count
-  }
-
-  /// Where the bytes lie.
-  var bytes: UnsafePointer<UInt8> {
-    unsafe UnsafePointer((memory + MemoryLayout<Header>.size).assumingMemoryBound(to: UInt8.self))
-  }
-
-  /// What `release` is to be called with.
-  var context: UnsafeMutableRawPointer { unsafe memory }
 
   /// Gives the memory back.
   static let release: @convention(c) (UnsafeMutableRawPointer?) -> Void = { context in
     guard let context = unsafe context else { return }
-    let header = unsafe context.assumingMemoryBound(to: Header.self).move()
-    let owner = unsafe header.owner.takeRetainedValue()
-    owner.released(header.count)
-    unsafe free(context)
+    unsafe Unmanaged<OutgoingBytes>.fromOpaque(context).release()
   }
 }

@@ -20,7 +20,13 @@ let streamGotEnd:
 let streamWoke: @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?) -> Void = {
   _, _, user in
   guard let user = unsafe user else { return }
-  unsafe StreamState.of(user).wake()
+  unsafe StreamState.of(user).woke()
+}
+
+let streamSent: @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?, Int) -> Void = {
+  _, _, user, length in
+  guard let user = unsafe user else { return }
+  unsafe StreamState.of(user).sent(length)
 }
 
 let streamClosed:

@@ -3,57 +3,83 @@ internal import CTransport
 import Synchronization
 
 /// One stream of a connection, server's or client's side: what came and was not read, what is to be sent, and who waits.
-@safe final class StreamState: @unchecked Sendable {
+@safe final class StreamState: HTTPServerStream, @unchecked Sendable {
   /// Above so much that waits to be sent a writer is suspended …
   static let pendingHigh = 256 << 10
   /// … until so much is left.
   static let pendingLow = 128 << 10
   /// Credit is given back in portions of at least this.
   private static let creditPortion = 128 << 10
+  /// A reader that took so much before gets room for as much again, up to this.
+  private static let inputReserve = 256 << 10
+  /// Up to so many bytes are copied on their way to C; more are shown to it where they lie.
+  private static let copiedBytes = 4096
 
-  /// One hand-over to the loop.
-  private enum Order {
-    case head(HTTPResponseHead, length: Int, ends: Bool)
-    case body(OutgoingBytes)
-    case end(HTTPHeaders)
-  }
-
-  private struct Shared {
-    var input: [UInt8] = []
-    var hasInputEnded = false
-    var trailers = HTTPHeaders()
-    var answer: HTTPResponseHead?
-    var reader: CheckedContinuation<Void, Never>?
-    var writers: [CheckedContinuation<Void, Never>] = []
-    var pending = 0
-    var orders: [Order] = []
-    var isPosted = false
+  /// What the loop is to do, in this order.
+  private struct Orders {
+    var head: HTTPResponseHead?
+    var length = -1
+    /// Nothing follows the head.
+    var endsWithHead = false
+    var body: [UInt8] = []
+    /// What was written after `body`.
+    var more: [[UInt8]] = []
+    var end: HTTPHeaders?
     var taken = 0
     var wantsContinue = false
     var resetCode: UInt32?
+    /// When `onDeadline` is to be called.
+    var deadline: ContinuousClock.Instant?
+
+    mutating func append(_ bytes: [UInt8]) {
+      if body.isEmpty { body = bytes } else { more.append(bytes) }
+    }
+  }
+
+  private typealias Continuation = UnsafeContinuation<Void, Never>
+
+  @safe private struct Shared {
+    var input: [UInt8] = []
+    var lastTaken = 0
+    var hasInputEnded = false
+    var trailers = HTTPHeaders()
+    var answer: HTTPResponseHead?
+    var reader: Continuation?
+    var writers = unsafe [Continuation]()
+    var pending = 0
+    var orders = Orders()
+    var isPosted = false
     var hasHead = false
     var hasEnd = false
     var closed: TransportError?
     var isDone = false
+    /// Works for the stream and is cancelled with it.
+    var task: Task<Void, Never>?
+    var onDeadline: (@Sendable () -> Void)?
   }
 
+  /// A client's request before it reaches the loop.
+  struct Request: Sendable {
+    let connection: ClientCore
+    let head: HTTPRequestHead
+    let endsWithHead: Bool
+  }
+
+  /// A server's request and who answers it, until the task for it has begun; touched by the loop's thread alone.
+  private var arrival: (core: ServerCore, request: HTTPServerRequest)?
   private let shared = Mutex(Shared())
   private let loop: EventLoop
   /// The C stream; touched by the loop's thread alone, nil once it has closed.
   private var stream: OpaquePointer?
-  /// Makes a client's stream when the first order reaches the loop; nil: the connection takes none.
-  private let open: (@Sendable (StreamState) -> OpaquePointer?)?
-  /// What is called on the loop's thread after the stream has closed.
-  private let onClose: @Sendable (TransportError?) -> Void
+  /// Counts down to the deadline; touched by the loop's thread alone.
+  private var timer: OpaquePointer?
+  /// Makes a client's stream when the first order reaches the loop.
+  private let request: Request?
 
-  /// A stream on `loop`. `onClose` gets nil where request and answer were complete.
-  init(
-    loop: EventLoop, open: (@Sendable (StreamState) -> OpaquePointer?)? = nil,
-    onClose: @escaping @Sendable (TransportError?) -> Void
-  ) {
+  /// A stream on `loop`; a client's with its request.
+  init(loop: EventLoop, request: Request? = nil) {
     self.loop = loop
-    unsafe self.open = open
-    self.onClose = onClose
+    self.request = request
   }
 
   // MARK: On the loop's thread
@@ -64,13 +90,22 @@ import Synchronization
     unsafe transport_stream_set_user(stream, Unmanaged.passRetained(self).toOpaque())
   }
 
+  /// The next wake begins the task that answers the request, so that all that came with its head is there; whoever leaves before begins
+  /// none.
+  func arrived(_ request: HTTPServerRequest, at core: ServerCore) { arrival = (core, request) }
+
   /// The state that a stream's user is.
   static func of(_ user: UnsafeMutableRawPointer) -> StreamState {
     unsafe Unmanaged<StreamState>.fromOpaque(user).takeUnretainedValue()
   }
 
   func received(_ bytes: UnsafeBufferPointer<UInt8>) {
-    shared.withLock { unsafe $0.input.append(contentsOf: bytes) }
+    shared.withLock { state in
+      if state.input.isEmpty && state.lastTaken > bytes.count {
+        state.input.reserveCapacity(min(state.lastTaken, Self.inputReserve))
+      }
+      unsafe state.input.append(contentsOf: bytes)
+    }
   }
 
   func receivedAnswer(_ head: HTTPResponseHead) { shared.withLock { $0.answer = head } }
@@ -82,78 +117,145 @@ import Synchronization
     }
   }
 
+  /// All of a batch is there: begins the work, or lets the reader look at what came.
+  func woke() {
+    guard let (core, request) = arrival else { return wake() }
+    arrival = nil
+    let task = core.begin(request, self)
+    shared.withLock { state in
+      if !state.isDone && state.closed == nil { state.task = task }
+    }
+  }
+
   /// Lets the reader look at what came.
   func wake() {
-    let reader = shared.withLock { state in
-      defer { state.reader = nil }
-      return state.reader
+    let reader = unsafe shared.withLock { state in
+      defer { unsafe state.reader = nil }
+      return unsafe state.reader
     }
-    reader?.resume()
+    unsafe reader?.resume()
   }
 
   /// The C stream is gone.
   func closed(_ error: TransportError?) {
     unsafe stream = nil
-    let (reader, writers) = shared.withLock { state in
+    arrival = nil
+    stopTimer()
+    let (reader, writers, task) = unsafe shared.withLock { state in
       if let error { state.closed = error } else { state.isDone = true }
       defer {
-        state.reader = nil
-        state.writers = []
+        unsafe state.reader = nil
+        unsafe state.writers = []
+        state.task = nil
+        state.onDeadline = nil
       }
-      return (state.reader, state.writers)
+      return unsafe (state.reader, state.writers, state.task)
     }
-    reader?.resume()
-    for writer in writers { writer.resume() }
-    onClose(error)
+    unsafe reader?.resume()
+    for index in unsafe writers.indices { unsafe writers[index].resume() }
+    if error != nil { task?.cancel() }
   }
 
   /// Does what was ordered.
   private func work() {
-    let (orders, taken, wantsContinue, resetCode) = shared.withLock { state in
-      defer {
-        state.orders = []
-        state.taken = 0
-        state.wantsContinue = false
-        state.isPosted = false
-        state.resetCode = nil
-      }
-      return (state.orders, state.taken, state.wantsContinue, state.resetCode)
+    let (orders, isClosed) = shared.withLock { state in
+      var orders = Orders()
+      swap(&orders, &state.orders)
+      state.isPosted = false
+      return (orders, state.closed != nil || state.isDone)
     }
-    if unsafe stream == nil, let open = unsafe open, shared.withLock({ $0.closed == nil && !$0.isDone }) {
-      if let made = unsafe open(self) {
+    if unsafe stream == nil, let request, !isClosed {
+      if let made = unsafe request.connection.open(request.head, ends: request.endsWithHead) {
         unsafe attach(made)
       } else {
         closed(TransportError(.closed, "the connection takes no more streams"))
       }
     }
-    guard let stream = unsafe stream else {
-      for case .body(let bytes) in orders { unsafe OutgoingBytes.release(bytes.context) }
-      return
-    }
+    guard let stream = unsafe stream else { return }
     let connection = unsafe transport_stream_connection(stream)
-    if taken > 0 { unsafe transport_stream_consume(stream, taken) }
-    if wantsContinue { unsafe transport_stream_continue(stream) }
-    for order in orders {
-      // A reset of HTTP/1.1 ends the stream at once: what was to follow is given back.
-      guard unsafe self.stream != nil else {
-        if case .body(let bytes) = order { unsafe OutgoingBytes.release(bytes.context) }
-        continue
+    if orders.taken > 0 { unsafe transport_stream_consume(stream, orders.taken) }
+    if orders.wantsContinue { unsafe transport_stream_continue(stream) }
+    if let deadline = orders.deadline { startTimer(deadline) }
+    unsafe send(orders, on: stream)
+    if let code = orders.resetCode, let stream = unsafe self.stream { unsafe transport_stream_reset(stream, code) }
+    if let connection = unsafe connection { unsafe transport_connection_flush(connection) }
+  }
+
+  private func send(_ orders: Orders, on stream: OpaquePointer) {
+    if let head = orders.head {
+      let result = unsafe head.headers.withFields {
+        unsafe transport_stream_respond(
+          stream, Int32(clamping: head.status), $0, $1, Int64(orders.length), orders.endsWithHead)
       }
-      switch order {
-      case .head(let head, let length, let ends):
-        let result = unsafe head.headers.withFields {
-          unsafe transport_stream_respond(stream, Int32(clamping: head.status), $0, $1, Int64(length), ends)
-        }
-        if result != 0 { unsafe transport_stream_reset(stream, HTTP2Code.internalError) }
-      case .body(let bytes):
-        // Where it fails the bytes are released nevertheless, and the stream's end tells the writer.
-        _ = unsafe transport_stream_write(stream, bytes.bytes, bytes.count, OutgoingBytes.release, bytes.context)
-      case .end(let trailers):
-        _ = unsafe trailers.withFields { unsafe transport_stream_end(stream, $0, $1) }
+      if result != 0 { unsafe transport_stream_reset(stream, HTTP2Code.internalError) }
+    }
+    // A reset of HTTP/1.1 ends the stream at once: what was to follow is dropped.
+    if unsafe !orders.body.isEmpty && self.stream != nil { unsafe Self.write(orders.body, stream) }
+    for bytes in orders.more where unsafe self.stream != nil { unsafe Self.write(bytes, stream) }
+    if let trailers = orders.end, unsafe self.stream != nil {
+      _ = unsafe trailers.withFields { unsafe transport_stream_end(stream, $0, $1) }
+    }
+  }
+
+  /// Where bytes cannot be kept the stream ends, which its writer is told.
+  private static func write(_ bytes: [UInt8], _ stream: OpaquePointer) {
+    let result: Int32
+    if bytes.count <= copiedBytes {
+      result = unsafe bytes.withUnsafeBufferPointer { buffer in
+        unsafe transport_stream_write_copy(stream, buffer.baseAddress, buffer.count)
+      }
+    } else {
+      result = unsafe OutgoingBytes(bytes).give { start, count, context in
+        unsafe transport_stream_write(stream, start, count, OutgoingBytes.release, context)
       }
     }
-    if let resetCode, let stream = unsafe self.stream { unsafe transport_stream_reset(stream, resetCode) }
-    if let connection = unsafe connection { unsafe transport_connection_flush(connection) }
+    if result != 0 { unsafe transport_stream_reset(stream, HTTP2Code.internalError) }
+  }
+
+  private func startTimer(_ deadline: ContinuousClock.Instant) {
+    stopTimer()
+    let left = deadline - .now
+    // Rounded up, so that it never ends too early.
+    let ms =
+      left <= .zero
+      ? 0
+      : UInt64(clamping: left.components.seconds) &* 1000
+        &+ UInt64(clamping: (left.components.attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+    unsafe timer = unsafe transport_timer_start(
+      loop.handle, ms,
+      { context in
+        guard let context = unsafe context else { return }
+        unsafe StreamState.of(context).reachedDeadline()
+      }, Unmanaged.passUnretained(self).toOpaque())
+  }
+
+  /// The C stream, which keeps this object, stops the timer when it closes.
+  private func stopTimer() {
+    guard let timer = unsafe timer else { return }
+    unsafe transport_timer_stop(timer)
+    unsafe self.timer = nil
+  }
+
+  private func reachedDeadline() {
+    unsafe timer = nil
+    let body = shared.withLock { state in
+      defer { state.onDeadline = nil }
+      return state.onDeadline
+    }
+    body?()
+  }
+
+  /// So many bytes are sent, or given up.
+  func sent(_ count: Int) {
+    let writers = unsafe shared.withLock { state in
+      state.pending -= count
+      guard state.pending <= Self.pendingLow, unsafe !state.writers.isEmpty else {
+        return unsafe [Continuation]()
+      }
+      defer { unsafe state.writers = [] }
+      return unsafe state.writers
+    }
+    for index in unsafe writers.indices { unsafe writers[index].resume() }
   }
 
   // MARK: On any thread
@@ -166,13 +268,24 @@ import Synchronization
   }
 
   /// A piece of what the peer sent, or nil at its end.
-  func nextPart() async throws -> [UInt8]? {
-    try await withTaskCancellationHandler {
-      while true {
-        if let part = try take() { return part.isEmpty ? nil : part }
-        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-          if !waitAsReader(continuation, until: { !$0.input.isEmpty || $0.hasInputEnded }) { continuation.resume() }
-        }
+  func nextBodyPart() async throws -> [UInt8]? {
+    // What is there already is had without waiting.
+    if let part = try takeBodyPart() { return part.isEmpty ? nil : part }
+    return try await awaitPart()
+  }
+
+  private func awaitPart() async throws -> [UInt8]? {
+    while true {
+      await waitForInput()
+      if let part = try takeBodyPart() { return part.isEmpty ? nil : part }
+    }
+  }
+
+  /// Waits until there is input, its end, or the stream's; or until the task is cancelled.
+  func waitForInput() async {
+    await withTaskCancellationHandler {
+      await unsafe withUnsafeContinuation { (continuation: Continuation) in
+        unsafe waitAsReader(continuation) { !$0.input.isEmpty || $0.hasInputEnded }
       }
     } onCancel: {
       wake()
@@ -181,35 +294,43 @@ import Synchronization
 
   /// The answer's head, once it is there. For clients.
   func answerHead() async throws -> HTTPResponseHead {
-    try await withTaskCancellationHandler {
-      while true {
-        let head = try shared.withLock { state throws -> HTTPResponseHead? in
-          if let answer = state.answer { return answer }
-          if let closed = state.closed { throw closed }
-          if state.isDone { throw TransportError(.malformed, "waiting for an answer: the stream ended without one") }
-          if Task.isCancelled { throw CancellationError() }
-          return nil
-        }
-        if let head { return head }
-        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-          if !waitAsReader(continuation, until: { $0.answer != nil }) { continuation.resume() }
-        }
+    while true {
+      if let head = try takeAnswer() { return head }
+      await waitForAnswer()
+    }
+  }
+
+  /// Waits until there is an answer's head, or the stream's end; or until the task is cancelled.
+  func waitForAnswer() async {
+    await withTaskCancellationHandler {
+      await unsafe withUnsafeContinuation { (continuation: Continuation) in
+        unsafe waitAsReader(continuation) { $0.answer != nil }
       }
     } onCancel: {
       wake()
     }
   }
 
+  @inline(never) func takeAnswer() throws -> HTTPResponseHead? {
+    try shared.withLock { state throws -> HTTPResponseHead? in
+      if let answer = state.answer { return answer }
+      if let closed = state.closed { throw closed }
+      if state.isDone { throw TransportError(.malformed, "waiting for an answer: the stream ended without one") }
+      if Task.isCancelled { throw CancellationError() }
+      return nil
+    }
+  }
+
   /// What came so far; empty at the end, nil where there is nothing yet.
-  private func take() throws -> [UInt8]? {
+  @inline(never) func takeBodyPart() throws -> [UInt8]? {
     let (part, mustPost) = try shared.withLock { state throws -> ([UInt8]?, Bool) in
       if !state.input.isEmpty {
-        let part = state.input
-        state.input = []
-        state.taken += part.count
-        guard state.taken >= Self.creditPortion, !state.isPosted, !state.hasInputEnded, state.closed == nil else {
-          return (part, false)
-        }
+        var part: [UInt8] = []
+        swap(&part, &state.input)
+        state.lastTaken = part.count
+        state.orders.taken += part.count
+        guard state.orders.taken >= Self.creditPortion, !state.isPosted, !state.hasInputEnded, state.closed == nil
+        else { return (part, false) }
         state.isPosted = true
         return (part, true)
       }
@@ -223,28 +344,26 @@ import Synchronization
     return part
   }
 
-  /// Keeps the reader until it is woken; false where it need not wait.
-  private func waitAsReader(
-    _ continuation: CheckedContinuation<Void, Never>, until isThere: (Shared) -> Bool
-  ) -> Bool {
+  /// Keeps the reader until it is woken; resumes it at once where it need not wait.
+  private func waitAsReader(_ continuation: Continuation, until isThere: (Shared) -> Bool) {
     let (waits, mustPost) = shared.withLock { state in
-      guard !isThere(state), state.closed == nil, !state.isDone, !Task.isCancelled, state.reader == nil else {
+      guard !isThere(state), state.closed == nil, !state.isDone, !Task.isCancelled, unsafe state.reader == nil else {
         return (false, false)
       }
-      state.reader = continuation
-      guard state.wantsContinue, !state.isPosted else { return (true, false) }
+      unsafe state.reader = unsafe continuation
+      guard state.orders.wantsContinue, !state.isPosted else { return (true, false) }
       state.isPosted = true
       return (true, true)
     }
     if mustPost { post() }
-    return waits
+    if !waits { unsafe continuation.resume() }
   }
 
   /// The client waits to be told that its body is wanted: whoever reads tells it.
-  func expectsContinue() { shared.withLock { $0.wantsContinue = true } }
+  func expectsContinue() { shared.withLock { $0.orders.wantsContinue = true } }
 
   /// The fields after the peer's body.
-  var trailers: HTTPHeaders { shared.withLock { $0.trailers } }
+  var requestTrailers: HTTPHeaders { shared.withLock { $0.trailers } }
 
   /// Why the stream ended, or nil.
   var closeReason: TransportError? { shared.withLock { $0.closed } }
@@ -255,113 +374,112 @@ import Synchronization
   var hasSentEnd: Bool { shared.withLock { $0.hasEnd } }
 
   /// A client's request goes out, with its body as far as it is given.
-  func begin(body: [UInt8], ends: Bool) throws {
-    let bytes = body.isEmpty ? nil : OutgoingBytes(body, owner: self)
-    if !body.isEmpty && bytes == nil { throw TransportError(.limit, "sending \(body.count) bytes: out of memory") }
+  func begin(
+    body: [UInt8], ends: Bool, deadline: ContinuousClock.Instant? = nil, onDeadline: (@Sendable () -> Void)? = nil
+  ) {
     shared.withLock { state in
+      state.orders.deadline = deadline
+      state.onDeadline = onDeadline
       state.hasHead = true
       state.hasEnd = ends
       state.isPosted = true
-      if let bytes {
-        state.pending += bytes.count
-        state.orders.append(.body(bytes))
-        if ends { state.orders.append(.end([:])) }
-      }
+      guard !body.isEmpty else { return }
+      state.pending += body.count
+      state.orders.append(body)
+      if ends { state.orders.end = [:] }
     }
     post()
   }
 
   /// Hands over what is to be sent; suspends while too much waits.
   func send(head: HTTPResponseHead?, body: consuming [UInt8], end: HTTPHeaders?) async throws {
-    let body = body
-    let bytes = body.isEmpty ? nil : OutgoingBytes(body, owner: self)
-    if !body.isEmpty && bytes == nil { throw TransportError(.limit, "sending \(body.count) bytes: out of memory") }
-    let mustPost: Bool
-    do {
-      mustPost = try shared.withLock { state throws in try Self.order(&state, head, bytes, end) }
-    } catch {
-      if let bytes { unsafe OutgoingBytes.release(bytes.context) }
-      throw error
-    }
-    if mustPost { post() }
-    if end == nil { try await waitForRoom() }
+    if try order(head, body, end) { try await waitForRoom() }
   }
 
-  private static func order(
-    _ state: inout Shared, _ head: HTTPResponseHead?, _ bytes: OutgoingBytes?, _ end: HTTPHeaders?
-  ) throws -> Bool {
-    // So that what a failed order releases is counted as well as what a good one does.
-    state.pending += bytes?.count ?? 0
-    if let closed = state.closed { throw closed }
-    if state.isDone || state.hasEnd {
-      throw TransportError(.argument, "sending: our side of the stream has ended already")
-    }
-    if let head {
-      guard !state.hasHead else { throw TransportError(.argument, "sending an answer: it has a head already") }
-      state.hasHead = true
-      let isWhole = end?.isEmpty ?? false
-      state.orders.append(
-        .head(head, length: isWhole ? bytes?.count ?? 0 : -1, ends: isWhole && bytes == nil))
-      if isWhole && bytes == nil {
-        state.hasEnd = true
-        defer { state.isPosted = true }
-        return !state.isPosted
+  /// Whether the writer must wait then.
+  @inline(never) private func order(_ head: HTTPResponseHead?, _ body: [UInt8], _ end: HTTPHeaders?) throws -> Bool {
+    let (mustPost, mustWait) = try shared.withLock { state throws in
+      if let closed = state.closed { throw closed }
+      if state.isDone || state.hasEnd {
+        throw TransportError(.argument, "sending: our side of the stream has ended already")
       }
+      if let head {
+        guard !state.hasHead else { throw TransportError(.argument, "sending an answer: it has a head already") }
+        state.hasHead = true
+        let isWhole = end?.isEmpty ?? false
+        state.orders.head = head
+        state.orders.length = isWhole ? body.count : -1
+        state.orders.endsWithHead = isWhole && body.isEmpty
+      }
+      guard state.hasHead else { throw TransportError(.argument, "sending an answer: its head must come first") }
+      if !body.isEmpty {
+        state.pending += body.count
+        state.orders.append(body)
+      }
+      if let end {
+        if !(head != nil && state.orders.endsWithHead) { state.orders.end = end }
+        state.hasEnd = true
+      }
+      let mustPost = !state.isPosted
+      state.isPosted = true
+      return (mustPost, end == nil && state.pending > Self.pendingHigh)
     }
-    guard state.hasHead else { throw TransportError(.argument, "sending an answer: its head must come first") }
-    if let bytes { state.orders.append(.body(bytes)) }
-    if let end {
-      state.orders.append(.end(end))
-      state.hasEnd = true
-    }
-    defer { state.isPosted = true }
-    return !state.isPosted
+    if mustPost { post() }
+    return mustWait
+  }
+
+  func sendWithoutWaiting(head: HTTPResponseHead?, body: [UInt8], end: HTTPHeaders?) throws -> Bool {
+    _ = try order(head, body, end)
+    return true
   }
 
   private func waitForRoom() async throws {
-    guard shared.withLock({ $0.pending > Self.pendingHigh }) else { return }
     await withTaskCancellationHandler {
-      await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+      await unsafe withUnsafeContinuation { (continuation: Continuation) in
         let waits = shared.withLock { state in
           guard state.pending > Self.pendingLow, state.closed == nil, !state.isDone, !Task.isCancelled else {
             return false
           }
-          state.writers.append(continuation)
+          unsafe state.writers.append(continuation)
           return true
         }
-        if !waits { continuation.resume() }
+        if !waits { unsafe continuation.resume() }
       }
     } onCancel: {
       wakeWriters()
     }
-    if let closed = shared.withLock({ $0.closed }) { throw closed }
+    if let closed = closeReason { throw closed }
     try Task.checkCancellation()
   }
 
-  /// So many bytes are sent, or given up.
-  func released(_ count: Int) {
-    let writers = shared.withLock { state in
-      state.pending -= count
-      guard state.pending <= Self.pendingLow else { return [CheckedContinuation<Void, Never>]() }
-      defer { state.writers = [] }
-      return state.writers
+  private func wakeWriters() {
+    let writers = unsafe shared.withLock { state in
+      defer { unsafe state.writers = [] }
+      return unsafe state.writers
     }
-    for writer in writers { writer.resume() }
+    for index in unsafe writers.indices { unsafe writers[index].resume() }
   }
 
-  private func wakeWriters() {
-    let writers = shared.withLock { state in
-      defer { state.writers = [] }
-      return state.writers
+  /// Cancels the task that works for the stream.
+  func cancelTask() { shared.withLock { $0.task }?.cancel() }
+
+  func callAtDeadline(_ deadline: ContinuousClock.Instant, _ body: @escaping @Sendable () -> Void) -> Bool {
+    let mustPost = shared.withLock { state in
+      guard state.closed == nil, !state.isDone else { return false }
+      state.onDeadline = body
+      state.orders.deadline = deadline
+      defer { state.isPosted = true }
+      return !state.isPosted
     }
-    for writer in writers { writer.resume() }
+    if mustPost { post() }
+    return true
   }
 
   /// Ends the stream at once.
-  func reset(code: UInt32) {
+  func reset(http2Code: UInt32) {
     let mustPost = shared.withLock { state in
       guard state.closed == nil, !state.isDone else { return false }
-      state.resetCode = code
+      state.orders.resetCode = http2Code
       defer { state.isPosted = true }
       return !state.isPosted
     }

@@ -22,6 +22,8 @@ public final class GRPCChannel: Sendable {
   public let targetName: String
   private let target: Target
   private let authority: String
+  /// The fields of every call's head.
+  private let headers: HTTPHeaders
   private let options: GRPCChannelOptions
   private let connectionOptions: HTTP2ClientOptions
   private let state = Mutex(State())
@@ -33,6 +35,12 @@ public final class GRPCChannel: Sendable {
     options.maxReceiveMessageBytes = min(max(options.maxReceiveMessageBytes, 0), Int(UInt32.max))
     options.maxSendMessageBytes = min(max(options.maxSendMessageBytes, 0), Int(UInt32.max))
     self.options = options
+    var headers: HTTPHeaders = [
+      "te": "trailers", "content-type": "application/grpc", "user-agent": options.userAgent,
+      "grpc-accept-encoding": GRPCCompression.accepted,
+    ]
+    if options.compression != .identity { headers.add("grpc-encoding", options.compression.rawValue) }
+    self.headers = headers
     var name = text
     for scheme in ["dns:///", "passthrough:///"] where name.hasPrefix(scheme) { name.removeFirst(scheme.count) }
     var serverName: String?
@@ -74,7 +82,10 @@ public final class GRPCChannel: Sendable {
   public func unary(
     path: String, message: [UInt8], metadata: HTTPHeaders = [:], timeoutMs: Int? = nil
   ) async throws(GRPCStatus) -> [UInt8] {
-    try await retrying(path, .unary, message, metadata, timeoutMs) { call throws(GRPCStatus) in
+    if options.retry == nil, let call = try beginNow(path, .unary, message, metadata, timeoutMs) {
+      return try await call.onlyMessage()
+    }
+    return try await retrying(path, .unary, message, metadata, timeoutMs) { call throws(GRPCStatus) in
       try await call.onlyMessage()
     }
   }
@@ -96,6 +107,19 @@ public final class GRPCChannel: Sendable {
   ) async throws(GRPCStatus) -> GRPCClientCall {
     options.observer?.callStarted(path: path, kind: kind)
     return try await begin(path, kind, nil, metadata, deadline(timeoutMs), .now)
+  }
+
+  /// A call on a connection that is there already; nil where there is none.
+  @inline(never) private func beginNow(
+    _ path: String, _ kind: GRPCMethod.Kind, _ message: [UInt8], _ metadata: HTTPHeaders, _ timeoutMs: Int?
+  ) throws(GRPCStatus) -> GRPCClientCall? {
+    guard message.count <= options.maxSendMessageBytes, (timeoutMs ?? 1) > 0, let connection = readyConnection() else {
+      return nil
+    }
+    var frames: [UInt8] = []
+    try options.compression.appendFrame(message, to: &frames)
+    options.observer?.callStarted(path: path, kind: kind)
+    return begin(path, kind, frames, metadata, deadline(timeoutMs), .now, on: connection)
   }
 
   private func deadline(_ timeoutMs: Int?) -> ContinuousClock.Instant? {
@@ -144,31 +168,35 @@ public final class GRPCChannel: Sendable {
   ) async throws(GRPCStatus) -> GRPCClientCall {
     do throws(GRPCStatus) {
       if let deadline, deadline <= .now { throw GRPCStatus(.deadlineExceeded, "context deadline exceeded") }
-      let connection = try await connection(until: deadline)
-      var headers: HTTPHeaders = [
-        "te": "trailers", "content-type": "application/grpc", "user-agent": options.userAgent,
-        "grpc-accept-encoding": GRPCCompression.accepted,
-      ]
-      if options.compression != .identity { headers.add("grpc-encoding", options.compression.rawValue) }
-      if let deadline { headers.add("grpc-timeout", GRPCTimeout.format(deadline - .now)) }
-      GRPCMetadata.add(metadata, to: &headers)
-      let head = HTTPRequestHead(
-        method: "POST", target: path, headers: headers, scheme: options.tls == nil ? "http" : "https",
-        authority: authority, version: .http2)
-      let stream: HTTP2ClientStream
-      do throws(TransportError) {
-        stream = try connection.call(head, body: frames ?? [], ends: frames != nil)
-      } catch {
-        throw error.grpcStatus
-      }
-      return GRPCClientCall(
-        path: path, kind: kind, stream: stream, deadline: deadline, messagesSent: frames == nil ? 0 : 1,
-        hasFinishedSending: frames != nil, began: began, options: options)
+      return begin(path, kind, frames, metadata, deadline, began, on: try await connection(until: deadline))
     } catch {
       options.observer?.callEnded(
         path: path, kind: kind, code: error.code, duration: .now - began, messagesReceived: 0, messagesSent: 0)
       throw error
     }
+  }
+
+  private func begin(
+    _ path: String, _ kind: GRPCMethod.Kind, _ frames: [UInt8]?, _ metadata: HTTPHeaders,
+    _ deadline: ContinuousClock.Instant?, _ began: ContinuousClock.Instant, on connection: HTTP2ClientConnection
+  ) -> GRPCClientCall {
+    var headers = self.headers
+    if let deadline { headers.add("grpc-timeout", GRPCTimeout.format(deadline - .now)) }
+    GRPCMetadata.add(metadata, to: &headers)
+    let head = HTTPRequestHead(
+      method: "POST", target: path, headers: headers, scheme: options.tls == nil ? "http" : "https",
+      authority: authority, version: .http2)
+    let stream = connection.prepare(head, endsWithHead: false)
+    let call = GRPCClientCall(
+      path: path, kind: kind, stream: stream, messagesSent: frames == nil ? 0 : 1, hasFinishedSending: frames != nil,
+      began: began, options: options)
+    if let deadline {
+      // The stream, which tells of the deadline, must not keep the call.
+      stream.begin(body: frames ?? [], ends: frames != nil, deadline: deadline) { [weak call] in call?.expire() }
+    } else {
+      stream.begin(body: frames ?? [], ends: frames != nil)
+    }
+    return call
   }
 
   // MARK: Connections

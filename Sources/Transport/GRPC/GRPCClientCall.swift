@@ -14,7 +14,6 @@ public final class GRPCClientCall: Sendable {
     var head: HTTPHeaders?
     var trailers = HTTPHeaders()
     var outcome: GRPCStatus?
-    var timer: Task<Void, Never>?
     var hasExpired = false
     var messagesReceived = 0
     var messagesSent: Int
@@ -27,8 +26,8 @@ public final class GRPCClientCall: Sendable {
   private let state: Mutex<State>
 
   init(
-    path: String, kind: GRPCMethod.Kind, stream: HTTP2ClientStream, deadline: ContinuousClock.Instant?,
-    messagesSent: Int, hasFinishedSending: Bool, began: ContinuousClock.Instant, options: GRPCChannelOptions
+    path: String, kind: GRPCMethod.Kind, stream: HTTP2ClientStream, messagesSent: Int, hasFinishedSending: Bool,
+    began: ContinuousClock.Instant, options: GRPCChannelOptions
   ) {
     self.path = path
     self.kind = kind
@@ -39,18 +38,12 @@ public final class GRPCClientCall: Sendable {
       State(
         deframer: GRPCDeframer(maxMessageBytes: options.maxReceiveMessageBytes), messagesSent: messagesSent,
         hasFinishedSending: hasFinishedSending))
-    guard let deadline else { return }
-    // The timer must not keep the call.
-    let timer = Task { [weak self] in
-      do { try await Task.sleep(until: deadline, clock: .continuous) } catch { return }
-      self?.expire()
-    }
-    state.withLock { $0.timer = timer }
   }
 
   deinit { finish(GRPCStatus(.cancelled, "the call was let go of before its end")) }
 
-  private func expire() {
+  /// The deadline has passed.
+  func expire() {
     state.withLock { $0.hasExpired = true }
     finish(Self.expired)
   }
@@ -91,29 +84,115 @@ public final class GRPCClientCall: Sendable {
 
   /// The server's metadata before its first message; waits for it.
   public func initialMetadata() async throws(GRPCStatus) -> HTTPHeaders {
-    do {
-      return try GRPCMetadata.metadata(of: try await head())
-    } catch {
-      throw ended(by: error)
+    while true {
+      if let head = try headNow() { return try metadata(of: head) }
+      await stream.waitForHead()
     }
   }
 
   /// The next message, or nil where the call ended with OK. Throws the outcome where it is another.
   public func nextMessage() async throws(GRPCStatus) -> [UInt8]? {
-    do {
-      _ = try await head()
-      while true {
-        if let message = try nextOfBuffered() { return message }
-        guard let part = try await stream.nextBodyPart() else { break }
-        state.withLock { $0.deframer.push(part) }
+    while true {
+      switch try step() {
+      case .message(let message): return message
+      case .ended: return nil
+      case .waitForHead: await stream.waitForHead()
+      case .waitForBody: await stream.waitForBody()
+      case .batch: continue
       }
-      try state.withLock { state throws(GRPCStatus) in try state.deframer.finish() }
+    }
+  }
+
+  /// The messages that are there together, at least one, or nil where the call ended with OK: for streams of many small ones. Throws the
+  /// outcome where it is another.
+  public func nextMessages() async throws(GRPCStatus) -> GRPCMessages? {
+    while true {
+      switch try step(inBatches: true) {
+      case .batch(let messages): return messages
+      case .ended: return nil
+      case .waitForHead: await stream.waitForHead()
+      case .waitForBody: await stream.waitForBody()
+      case .message: continue
+      }
+    }
+  }
+
+  /// The one message of a method whose server does not stream. Throws the outcome where it is not OK, Internal where there is
+  /// none, or a second.
+  public func onlyMessage() async throws(GRPCStatus) -> [UInt8] {
+    var only: [UInt8]?
+    while true {
+      switch try step() {
+      case .message(let message):
+        if only != nil { throw Self.unexpected("another message", cancelling: self) }
+        only = message
+      case .ended:
+        guard let only else { throw Self.unexpected("none", cancelling: nil) }
+        return only
+      case .waitForHead: await stream.waitForHead()
+      case .waitForBody: await stream.waitForBody()
+      case .batch: continue
+      }
+    }
+  }
+
+  @inline(never) private static func unexpected(_ what: String, cancelling call: GRPCClientCall?) -> GRPCStatus {
+    call?.cancel()
+    return GRPCStatus(
+      .internal, "cardinality violation: expected <EOF> for non server-streaming RPCs, but received \(what)")
+  }
+
+  /// How far reading comes without waiting.
+  private enum Step {
+    case message([UInt8])
+    case batch(GRPCMessages)
+    /// The call ended with OK.
+    case ended
+    case waitForHead
+    case waitForBody
+  }
+
+  // (Apart from those that wait, and not inlined: the optimizer of Swift 6.3.1 fails over typed throws in what it makes of an async
+  // function.)
+  @inline(never) private func step(inBatches: Bool = false) throws(GRPCStatus) -> Step {
+    do {
+      guard try takeHead() != nil else { return .waitForHead }
+      while true {
+        if inBatches {
+          if let batch = try nextBatch() { return .batch(batch) }
+        } else if let message = try nextOfBuffered() {
+          return .message(message)
+        }
+        guard let part = try stream.takeBodyPart() else { return .waitForBody }
+        let isEnd = part.isEmpty
+        try state.withLock { state throws(GRPCStatus) in
+          if isEnd { try state.deframer.finish() } else { state.deframer.push(part) }
+        }
+        if isEnd { break }
+      }
     } catch {
       throw ended(by: error)
     }
     let outcome = conclude()
-    if outcome.code == .ok { return nil }
+    if outcome.code == .ok { return .ended }
     throw outcome
+  }
+
+  @inline(never) private func headNow() throws(GRPCStatus) -> HTTPHeaders? {
+    do { return try takeHead() } catch { throw ended(by: error) }
+  }
+
+  private func metadata(of head: HTTPHeaders) throws(GRPCStatus) -> HTTPHeaders {
+    do { return try GRPCMetadata.metadata(of: head) } catch { throw ended(by: error) }
+  }
+
+  private func nextBatch() throws(GRPCStatus) -> GRPCMessages? {
+    let (batch, encoding) = try state.withLock { state throws(GRPCStatus) in
+      let batch = try state.deframer.nextBatch()
+      state.messagesReceived += batch?.count ?? 0
+      return (batch, state.encoding)
+    }
+    return try batch?.decompressed(encoding, limitBytes: options.maxReceiveMessageBytes)
   }
 
   private func nextOfBuffered() throws(GRPCStatus) -> [UInt8]? {
@@ -124,21 +203,6 @@ public final class GRPCClientCall: Sendable {
     }
     guard let frame else { return nil }
     return try GRPCCompression.message(of: frame, encoding: encoding, limitBytes: options.maxReceiveMessageBytes)
-  }
-
-  /// The one message of a method whose server does not stream. Throws the outcome where it is not OK, Internal where there is
-  /// none, or a second.
-  public func onlyMessage() async throws(GRPCStatus) -> [UInt8] {
-    guard let message = try await nextMessage() else {
-      throw GRPCStatus(
-        .internal, "cardinality violation: expected <EOF> for non server-streaming RPCs, but received none")
-    }
-    guard try await nextMessage() == nil else {
-      cancel()
-      throw GRPCStatus(
-        .internal, "cardinality violation: expected <EOF> for non server-streaming RPCs, but received another message")
-    }
-    return message
   }
 
   /// The outcome, where the call has ended.
@@ -160,24 +224,29 @@ public final class GRPCClientCall: Sendable {
 
   // MARK: Ends
 
-  /// The answer's head, checked.
-  private func head() async throws -> HTTPHeaders {
+  /// The answer's head, checked, where it is there.
+  private func takeHead() throws -> HTTPHeaders? {
     if let head = state.withLock({ $0.head }) { return head }
-    let answer = try await stream.responseHead()
+    guard let answer = try stream.takeHead() else { return nil }
     let headers = answer.headers
-    let contentType = headers["content-type"] ?? ""
     if answer.status != 200 {
       throw GRPCStatus(trailers: headers)
         ?? GRPCStatus(
           GRPCStatus.code(ofHTTPStatus: answer.status),
           "unexpected HTTP status code received from server: \(answer.status)")
     }
-    guard contentType.lowercased().hasPrefix("application/grpc") else {
-      throw GRPCStatus(.unknown, "transport: received unexpected content-type \(quoted(contentType))")
+    if !headers.has("content-type", GRPCServerCall.plainType) {
+      let contentType = headers["content-type"] ?? ""
+      guard contentType.lowercased().hasPrefix(GRPCServerCall.plainType) else {
+        throw GRPCStatus(.unknown, "transport: received unexpected content-type \(quoted(contentType))")
+      }
     }
-    let encodingName = headers["grpc-encoding"] ?? "identity"
-    guard let encoding = GRPCCompression(rawValue: encodingName) else {
-      throw GRPCStatus(.internal, "grpc: Decompressor is not installed for grpc-encoding \(quoted(encodingName))")
+    var encoding = GRPCCompression.identity
+    if let name = headers["grpc-encoding"] {
+      guard let known = GRPCCompression(rawValue: name) else {
+        throw GRPCStatus(.internal, "grpc: Decompressor is not installed for grpc-encoding \(quoted(name))")
+      }
+      encoding = known
     }
     state.withLock { state in
       state.head = headers
@@ -227,15 +296,13 @@ public final class GRPCClientCall: Sendable {
   /// Keeps the first outcome, and ends the stream where it goes on.
   @discardableResult
   private func finish(_ status: GRPCStatus, cancels: Bool = true) -> GRPCStatus {
-    let (timer, isFirst, outcome, counts) = state.withLock { state in
+    let (isFirst, outcome, counts) = state.withLock { state in
       let isFirst = state.outcome == nil
       let outcome = state.outcome ?? status
       state.outcome = outcome
-      defer { state.timer = nil }
-      return (state.timer, isFirst, outcome, (state.messagesReceived, state.messagesSent))
+      return (isFirst, outcome, (state.messagesReceived, state.messagesSent))
     }
     guard isFirst else { return outcome }
-    timer?.cancel()
     // A stream that has ended takes no notice.
     if cancels { stream.cancel() }
     options.observer?.callEnded(

@@ -33,6 +33,9 @@ struct GRPCDeframer: Sendable {
     var bytes: [UInt8]
   }
 
+  /// Room for a message whose bytes are not all there.
+  private static let firstRoom = 64 << 10
+
   /// The longest message that is taken, in bytes on the wire.
   private let maxMessageBytes: Int
   /// What came and was not looked at yet: `part` from `position` on.
@@ -78,6 +81,10 @@ struct GRPCDeframer: Sendable {
     }
     let taken = min(messageBytesLeft, part.count - position)
     if taken > 0 {
+      // Room for what came, and for what is likely to come: not for what a prefix promises.
+      if message.isEmpty {
+        message.reserveCapacity(taken == messageBytesLeft ? taken : min(messageBytesLeft, max(taken, Self.firstRoom)))
+      }
       message.append(contentsOf: part[position..<position + taken])
       position += taken
       messageBytesLeft -= taken
@@ -89,8 +96,106 @@ struct GRPCDeframer: Sendable {
     return frame
   }
 
+  /// The messages that are there as a whole, or nil where more bytes are needed. Throws as `next()` does.
+  mutating func nextBatch() throws(GRPCStatus) -> GRPCMessages? {
+    if prefixCount == 0, !isInMessage {
+      let (end, count, hasCompressed) = wholeFrames()
+      if count > 0 {
+        defer { position = end }
+        return GRPCMessages(bytes: part, frames: position..<end, count: count, hasCompressed: hasCompressed)
+      }
+    }
+    // One that came in pieces, or cannot be taken.
+    return try next().map { GRPCMessages(message: $0.bytes, isCompressed: $0.isCompressed) }
+  }
+
+  /// Where the last whole frame that may be taken ends, and how many there are.
+  private func wholeFrames() -> (end: Int, count: Int, hasCompressed: Bool) {
+    unsafe part.withUnsafeBytes { bytes in
+      var (end, count) = (position, 0)
+      var flags: UInt8 = 0
+      while bytes.count - end >= GRPCFraming.prefixBytes {
+        let flag = unsafe bytes[end]
+        let length = unsafe Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: end + 1, as: UInt32.self)))
+        guard flag <= 1, length <= maxMessageBytes, length <= bytes.count - end - GRPCFraming.prefixBytes else { break }
+        flags |= flag
+        end += GRPCFraming.prefixBytes + length
+        count += 1
+      }
+      return (end, count, flags != 0)
+    }
+  }
+
   /// The bytes ended. Throws where that was inside a message.
   func finish() throws(GRPCStatus) {
     guard prefixCount == 0, position == part.count else { throw GRPCStatus(.internal, "unexpected EOF") }
   }
+}
+
+/// Messages of a stream that were there together. They lie one behind the other as they came, without an array for each: the elements are
+/// where each lies in `bytes`.
+public struct GRPCMessages: Sendable, Sequence {
+  /// What the messages lie in.
+  public let bytes: [UInt8]
+  /// Messages with their prefixes; nil: all of `bytes` is one message.
+  private let frames: Range<Int>?
+  /// How many there are, at least one.
+  public let count: Int
+  /// Whether some must be decompressed first.
+  let hasCompressed: Bool
+
+  init(bytes: [UInt8], frames: Range<Int>, count: Int, hasCompressed: Bool) {
+    self.bytes = bytes
+    self.frames = frames
+    self.count = count
+    self.hasCompressed = hasCompressed
+  }
+
+  init(message: [UInt8], isCompressed: Bool = false) {
+    bytes = message
+    frames = nil
+    count = 1
+    hasCompressed = isCompressed
+  }
+
+  /// The messages decompressed; each at most `limitBytes` long.
+  func decompressed(_ encoding: GRPCCompression, limitBytes: Int) throws(GRPCStatus) -> GRPCMessages {
+    guard hasCompressed else { return self }
+    var all: [UInt8] = []
+    for range in self {
+      let isCompressed = frames == nil || bytes[range.lowerBound - GRPCFraming.prefixBytes] == 1
+      let frame = GRPCDeframer.Frame(isCompressed: isCompressed, bytes: Array(bytes[range]))
+      GRPCFraming.append(
+        try GRPCCompression.message(of: frame, encoding: encoding, limitBytes: limitBytes), to: &all)
+    }
+    return GRPCMessages(bytes: all, frames: all.indices, count: count, hasCompressed: false)
+  }
+
+  /// Gives where each message lies.
+  public struct Iterator: IteratorProtocol {
+    private let messages: GRPCMessages
+    private var position: Int
+    private var left: Int
+
+    init(_ messages: GRPCMessages) {
+      self.messages = messages
+      position = messages.frames?.lowerBound ?? 0
+      left = messages.count
+    }
+
+    /// The next one, or nil.
+    public mutating func next() -> Range<Int>? {
+      guard left > 0 else { return nil }
+      left -= 1
+      guard messages.frames != nil else { return messages.bytes.indices }
+      let start = position + GRPCFraming.prefixBytes
+      // Prefixes were judged when the messages were found.
+      let length = messages.bytes[(position + 1)..<start].reduce(0) { $0 << 8 | Int($1) }
+      position = start + length
+      return start..<position
+    }
+  }
+
+  /// Goes through the messages in their order.
+  public func makeIterator() -> Iterator { Iterator(self) }
 }

@@ -41,12 +41,31 @@ enum GRPCMetadata {
 
   /// The fields of a request (or of an answer) that are its metadata. Throws where bytes in one are not Base64.
   static func metadata(of headers: HTTPHeaders) throws(GRPCStatus) -> HTTPHeaders {
-    var metadata = HTTPHeaders()
-    for (name, value) in headers where !isReserved(name) {
-      metadata.add(name, value)
-    }
-    for (name, _) in metadata where name.hasSuffix("-bin") { _ = try metadata.binary(name) }
+    let metadata = unsafe headers.filtered { name, _ in unsafe !isReserved(name) }
+    try checkBinary(metadata)
     return metadata
+  }
+
+  /// Throws where the bytes of a field are not Base64.
+  static func checkBinary(_ headers: HTTPHeaders) throws(GRPCStatus) {
+    // Most have none.
+    guard unsafe headers.containsName(where: { unsafe $0.count >= 4 && $0.suffix(4).elementsEqual("-bin".utf8) }) else {
+      return
+    }
+    for (name, _) in headers where name.hasSuffix("-bin") && !isReserved(name) { _ = try headers.binary(name) }
+  }
+
+  /// The same of a name's bytes.
+  static func isReserved(_ name: UnsafeRawBufferPointer) -> Bool {
+    guard let first = unsafe name.first, first != UInt8(ascii: ":") else { return true }
+    if unsafe name.starts(with: "grpc-".utf8) { return true }
+    // Those that `isReserved(_:)` names begin with one of these; `u` also stands before the one that nearly all requests have.
+    switch first {
+    case UInt8(ascii: "c"), UInt8(ascii: "t"), UInt8(ascii: "k"), UInt8(ascii: "p"), UInt8(ascii: "h"):
+      return unsafe isReserved(String(decoding: name, as: UTF8.self))
+    case UInt8(ascii: "u"): return unsafe name.elementsEqual("upgrade".utf8)
+    default: return false
+    }
   }
 
   /// Whether a field may be sent: a name of lower-case letters, digits, `-`, `_` and `.`, a value of printable ASCII.
@@ -64,6 +83,7 @@ enum GRPCMetadata {
   /// Adds the fields of `metadata` that may be sent to `headers`; others would make the whole answer unreadable and are left
   /// out.
   static func add(_ metadata: HTTPHeaders, to headers: inout HTTPHeaders) {
+    if metadata.isEmpty { return }
     for (name, value) in metadata where isValid(name, value) { headers.add(name, value) }
   }
 

@@ -21,6 +21,7 @@ public struct GRPCServerOptions: Sendable {
 public final class GRPCServer: HTTPHandler {
   private struct Target: Sendable {
     var service: any GRPCService
+    var serviceName: String
     var method: GRPCMethod
   }
 
@@ -48,7 +49,8 @@ public final class GRPCServer: HTTPHandler {
     var methods: [String: Target] = [:]
     for service in all {
       for method in service.methods {
-        methods["/\(service.name)/\(method.name)"] = Target(service: service, method: method)
+        methods["/\(service.name)/\(method.name)"] = Target(
+          service: service, serviceName: service.name, method: method)
       }
     }
     self.methods = methods
@@ -57,79 +59,126 @@ public final class GRPCServer: HTTPHandler {
 
   /// Whether a request is one of gRPC, by its content type: for handlers that serve both.
   public static func isGRPC(_ head: HTTPRequestHead) -> Bool {
-    contentSubtype(of: head.headers["content-type"] ?? "") != nil
+    contentSubtype(of: head.headers) != nil
   }
 
   /// Answers a call: refuses what is none, else carries it out until its end, its deadline or its client's leaving.
   public func handle(_ request: HTTPServerRequest, _ response: HTTPServerResponse) async throws {
-    let head = request.head
-    let contentType = head.headers["content-type"] ?? ""
-    guard let subtype = Self.contentSubtype(of: contentType) else {
-      return try await Self.refuse(
-        response, httpStatus: 415,
-        GRPCStatus(.invalidArgument, "invalid gRPC request content-type \(quoted(contentType))"))
+    switch judge(request, response) {
+    case .refuse(let refusal):
+      try await response.respond(status: refusal.httpStatus, headers: refusal.headers)
+    case .carryOut(let call, let service): await carryOut(call, service)
     }
-    let answerType = subtype.isEmpty ? "application/grpc" : "application/grpc+\(subtype)"
+  }
+
+  private enum Verdict {
+    case carryOut(GRPCServerCall, any GRPCService)
+    case refuse(Refusal)
+  }
+
+  private struct Refusal {
+    var httpStatus: Int
+    var headers: HTTPHeaders
+
+    init(contentType: String = GRPCServerCall.plainType, httpStatus: Int = 200, _ status: GRPCStatus) {
+      self.httpStatus = httpStatus
+      headers = ["content-type": contentType]
+      status.write(to: &headers)
+    }
+  }
+
+  private func judge(_ request: HTTPServerRequest, _ response: HTTPServerResponse) -> Verdict {
+    let head = request.head
+    guard let subtype = Self.contentSubtype(of: head.headers) else {
+      let contentType = quoted(head.headers["content-type"] ?? "")
+      return .refuse(
+        Refusal(
+          httpStatus: 415, GRPCStatus(.invalidArgument, "invalid gRPC request content-type \(contentType)")))
+    }
+    let answerType = subtype.isEmpty ? GRPCServerCall.plainType : "application/grpc+\(subtype)"
     guard head.version == .http2 else {
-      return try await Self.refuse(
-        response, contentType: answerType, httpStatus: 505, GRPCStatus(.internal, "gRPC requires HTTP/2"))
+      return .refuse(
+        Refusal(contentType: answerType, httpStatus: 505, GRPCStatus(.internal, "gRPC requires HTTP/2")))
     }
     guard head.method == "POST" else {
-      return try await Self.refuse(
-        response, contentType: answerType, httpStatus: 405,
-        GRPCStatus(
-          .internal, "Received a HEADERS frame with :method \(quoted(head.method)) which should be POST"))
+      return .refuse(
+        Refusal(
+          contentType: answerType, httpStatus: 405,
+          GRPCStatus(
+            .internal, "Received a HEADERS frame with :method \(quoted(head.method)) which should be POST")))
     }
     var timeout: Duration?
     if let text = head.headers["grpc-timeout"] {
       timeout = GRPCTimeout.parse(text)
       guard timeout != nil else {
-        return try await Self.refuse(
-          response, contentType: answerType, httpStatus: 400,
-          GRPCStatus(.internal, "malformed grpc-timeout: transport: timeout is not valid: \(quoted(text))"))
+        return .refuse(
+          Refusal(
+            contentType: answerType, httpStatus: 400,
+            GRPCStatus(.internal, "malformed grpc-timeout: transport: timeout is not valid: \(quoted(text))")))
       }
     }
-    let metadata: HTTPHeaders
-    do {
-      metadata = try GRPCMetadata.metadata(of: head.headers)
-    } catch {
-      return try await Self.refuse(response, contentType: answerType, httpStatus: 400, error)
+    do { try GRPCMetadata.checkBinary(head.headers) } catch {
+      return .refuse(Refusal(contentType: answerType, httpStatus: 400, error))
     }
 
     guard let target = methods[head.path] else {
-      return try await Self.refuse(response, contentType: answerType, unimplemented(head.path))
+      return .refuse(Refusal(contentType: answerType, unimplemented(head.path)))
     }
-    let encodingName = head.headers["grpc-encoding"] ?? "identity"
-    guard let encoding = GRPCCompression(rawValue: encodingName) else {
-      return try await Self.refuse(
-        response, contentType: answerType,
-        GRPCStatus(.unimplemented, "grpc: Decompressor is not installed for grpc-encoding \(quoted(encodingName))"))
+    var encoding = GRPCCompression.identity
+    if let name = head.headers["grpc-encoding"] {
+      guard let known = GRPCCompression(rawValue: name) else {
+        return .refuse(
+          Refusal(
+            contentType: answerType,
+            GRPCStatus(.unimplemented, "grpc: Decompressor is not installed for grpc-encoding \(quoted(name))")))
+      }
+      encoding = known
     }
     let call = GRPCServerCall(
-      service: target.service.name, method: target.method, metadata: metadata,
-      deadline: timeout.map { ContinuousClock.now.advanced(by: $0) }, encoding: encoding,
-      accepted: GRPCCompression.named(in: head.headers.values(for: "grpc-accept-encoding").joined(separator: ",")),
-      contentType: answerType, request: request, response: response, options: options)
-    await carryOut(call, target.service)
+      service: target.serviceName, method: target.method,
+      deadline: timeout.map { ContinuousClock.now.advanced(by: $0) },
+      encoding: encoding, contentType: answerType, request: request, response: response, options: options)
+    return .carryOut(call, target.service)
   }
 
   // MARK: Carrying out
 
+  /// Runs the handler, until the deadline where there is one, and tells the client how it ended.
   private func carryOut(_ call: GRPCServerCall, _ service: any GRPCService) async {
-    let start = ContinuousClock.now
-    options.observer?.callStarted(service: call.service, method: call.method)
-    let status =
-      if let deadline = call.deadline {
-        await outcome(of: call, service, until: deadline)
-      } else {
-        await outcome(of: call, service)
+    let start = options.observer.map { observer in
+      observer.callStarted(service: call.service, method: call.method)
+      return ContinuousClock.now
+    }
+    var status = GRPCStatus.ok
+    if let deadline = call.deadline, !call.endsAtDeadline(deadline) {
+      status = await outcome(of: call, service, until: deadline)
+    } else {
+      do {
+        if options.interceptors.isEmpty {
+          try await service.handle(method: call.method.name, call: call)
+        } else {
+          try await run(call, service, options.interceptors[...])
+        }
+      } catch {
+        status = Self.status(of: error)
       }
+    }
+    if call.hasExpired { status = GRPCServerCall.expired }
     // A client that left cannot be told how its call ended.
-    do { try await call.end(status) } catch {}
+    if let ending = call.endNow(status) { do { try await call.send(ending) } catch {} }
+    if let start { told(call, status, start) }
+  }
+
+  private func told(_ call: GRPCServerCall, _ status: GRPCStatus, _ start: ContinuousClock.Instant) {
     let counts = call.messageCounts
     options.observer?.callEnded(
       service: call.service, method: call.method, code: status.code, duration: .now - start,
       messagesReceived: counts.received, messagesSent: counts.sent)
+  }
+
+  /// Whatever a handler makes of its cancellation, the client's leaving is what ended the call.
+  private static func status(of error: any Error) -> GRPCStatus {
+    Task.isCancelled ? GRPCStatus(.cancelled, "context canceled") : GRPCStatus(of: error)
   }
 
   private func outcome(of call: GRPCServerCall, _ service: any GRPCService) async -> GRPCStatus {
@@ -137,12 +186,11 @@ public final class GRPCServer: HTTPHandler {
       try await run(call, service, options.interceptors[...])
       return .ok
     } catch {
-      // Whatever a handler makes of its cancellation, the client's leaving is what ended the call.
-      return Task.isCancelled ? GRPCStatus(.cancelled, "context canceled") : GRPCStatus(of: error)
+      return Self.status(of: error)
     }
   }
 
-  /// The outcome of the handler, or of the deadline where that comes first. Then the client is told at once, and the handler,
+  /// The outcome of the handler, or of the deadline where that comes first, for streams without a clock. Then the client is told at once, and the handler,
   /// which is cancelled, may take its time.
   private func outcome(
     of call: GRPCServerCall, _ service: any GRPCService, until deadline: ContinuousClock.Instant
@@ -151,12 +199,14 @@ public final class GRPCServer: HTTPHandler {
       group.addTask { await self.outcome(of: call, service) }
       group.addTask {
         do { try await Task.sleep(until: deadline, clock: .continuous) } catch { return nil }
-        return GRPCStatus(.deadlineExceeded, "context deadline exceeded")
+        return GRPCServerCall.expired
       }
       for await status in group {
         // The sleeper was cancelled with the call: what the handler says counts.
         guard let status else { continue }
-        if status.code == .deadlineExceeded { do { try await call.end(status) } catch {} }
+        if status.code == .deadlineExceeded, let ending = call.endNow(status) {
+          do { try await call.send(ending) } catch {}
+        }
         group.cancelAll()
         return status
       }
@@ -187,19 +237,11 @@ public final class GRPCServer: HTTPHandler {
         ? "unknown method \(method) for service \(service)" : "unknown service \(service)")
   }
 
-  private static func refuse(
-    _ response: HTTPServerResponse, contentType: String = "application/grpc", httpStatus: Int = 200,
-    _ status: GRPCStatus
-  ) async throws {
-    var headers: HTTPHeaders = ["content-type": contentType]
-    status.write(to: &headers)
-    try await response.respond(status: httpStatus, headers: headers)
-  }
-
   /// What follows `application/grpc` and its `+` or `;`; nil where the type is another one.
-  private static func contentSubtype(of contentType: String) -> String? {
-    let base = "application/grpc"
-    let lowered = contentType.lowercased()
+  private static func contentSubtype(of headers: HTTPHeaders) -> String? {
+    let base = GRPCServerCall.plainType
+    if headers.has("content-type", base) { return "" }
+    let lowered = (headers["content-type"] ?? "").lowercased()
     guard lowered.hasPrefix(base) else { return nil }
     let rest = lowered.dropFirst(base.count)
     guard let separator = rest.first else { return "" }

@@ -124,6 +124,10 @@ extension GRPCStatus {
 
   /// The outcome that trailers announce; nil where they hold none. A code nobody knows is Unknown, as the protocol demands.
   init?(trailers: HTTPHeaders) {
+    if trailers.count == 1, trailers.has("grpc-status", "0") {
+      self = .ok
+      return
+    }
     guard let text = trailers["grpc-status"] else { return nil }
     guard let number = Int(text), let code = Code(rawValue: number) else {
       self.init(

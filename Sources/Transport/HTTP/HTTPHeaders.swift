@@ -1,4 +1,5 @@
 // Header fields of HTTP, in the order they came, whatever the version of the protocol.
+import Glibc
 
 /// Header or trailer fields: names in lower case, several of one name allowed, order kept. All text lies in one array, so that
 /// a request with twenty fields costs two allocations and not forty.
@@ -34,16 +35,68 @@ public struct HTTPHeaders: Sendable {
 
   /// The first value of the field `name` (in lower case), or nil.
   public subscript(name: String) -> String? {
-    fields.first { hasName($0, name) }.map { string($0.value) }
+    var name = name
+    return name.withUTF8 { name in
+      fields.first { unsafe hasName($0, UnsafeRawBufferPointer(name)) }.map { string($0.value) }
+    }
   }
 
   /// All values of the fields `name` (in lower case), in their order.
   public func values(for name: String) -> [String] {
-    fields.filter { hasName($0, name) }.map { string($0.value) }
+    var name = name
+    return name.withUTF8 { name in
+      fields.filter { unsafe hasName($0, UnsafeRawBufferPointer(name)) }.map { string($0.value) }
+    }
   }
 
   /// Whether there is a field `name` (in lower case).
-  public func contains(_ name: String) -> Bool { fields.contains { hasName($0, name) } }
+  public func contains(_ name: String) -> Bool {
+    var name = name
+    return name.withUTF8 { name in fields.contains { unsafe hasName($0, UnsafeRawBufferPointer(name)) } }
+  }
+
+  /// Whether the first value of the field `name` (in lower case) is `value`, byte for byte: without making text of it.
+  func has(_ name: String, _ value: String) -> Bool {
+    var (name, value) = (name, value)
+    return name.withUTF8 { name in
+      value.withUTF8 { value in
+        guard let field = fields.first(where: { unsafe hasName($0, UnsafeRawBufferPointer(name)) }) else {
+          return false
+        }
+        return unsafe hasText(field.value, UnsafeRawBufferPointer(value))
+      }
+    }
+  }
+
+  /// Whether the name of a field has this begin, or this end.
+  func containsName(where matches: (UnsafeRawBufferPointer) -> Bool) -> Bool {
+    unsafe text.withUnsafeBytes { bytes in
+      fields.contains { unsafe matches(UnsafeRawBufferPointer(rebasing: bytes[$0.name])) }
+    }
+  }
+
+  /// The fields whose names (and values) are wanted.
+  func filtered(_ isWanted: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool) -> HTTPHeaders {
+    var result = HTTPHeaders()
+    unsafe text.withUnsafeBytes { bytes in
+      for field in fields {
+        let name = unsafe UnsafeRawBufferPointer(rebasing: bytes[field.name])
+        let value = unsafe UnsafeRawBufferPointer(rebasing: bytes[field.value])
+        if unsafe isWanted(name, value) { unsafe result.append(name: name, value: value) }
+      }
+    }
+    return result
+  }
+
+  /// Appends all fields of `other`.
+  mutating func append(_ other: HTTPHeaders) {
+    let offset = text.count
+    text.append(contentsOf: other.text)
+    for field in other.fields {
+      fields.append(
+        Field(nameStart: field.nameStart + offset, nameLength: field.nameLength, valueLength: field.valueLength))
+    }
+  }
 
   /// Appends a field. ASCII capitals of the name become small.
   public mutating func add(_ name: String, _ value: String) {
@@ -59,10 +112,9 @@ public struct HTTPHeaders: Sendable {
   /// Appends a field whose text is given as bytes.
   mutating func append(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
     fields.append(Field(nameStart: text.count, nameLength: name.count, valueLength: value.count))
-    for index in name.indices {
-      let byte = unsafe name[index]
-      text.append(byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte)
-    }
+    let start = text.count
+    unsafe text.append(contentsOf: name)
+    for index in start..<text.count where text[index] >= 0x41 && text[index] <= 0x5A { text[index] |= 0x20 }
     unsafe text.append(contentsOf: value)
   }
 
@@ -78,16 +130,24 @@ public struct HTTPHeaders: Sendable {
     fields.removeAll { text[$0.name].elementsEqual(lowered) }
   }
 
-  /// Where the fields' text lies in what `withText` shows.
-  var parts: [(name: Range<Int>, value: Range<Int>)] { fields.map { ($0.name, $0.value) } }
+  /// Where the text of the field at `index` lies in what `withText` shows.
+  func ranges(at index: Int) -> (name: Range<Int>, value: Range<Int>) { (fields[index].name, fields[index].value) }
 
   /// Calls `body` with the text of all fields.
   func withText<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
     unsafe text.withUnsafeBytes { unsafe body($0) }
   }
 
-  private func hasName(_ field: Field, _ name: String) -> Bool {
-    field.nameLength == name.utf8.count && text[field.name].elementsEqual(name.utf8)
+  private func hasName(_ field: Field, _ name: UnsafeRawBufferPointer) -> Bool {
+    unsafe field.nameLength == name.count && hasText(field.name, name)
+  }
+
+  private func hasText(_ range: Range<Int>, _ other: UnsafeRawBufferPointer) -> Bool {
+    guard range.count == other.count else { return false }
+    guard let start = other.baseAddress else { return true }
+    return unsafe text.withUnsafeBytes { bytes in
+      unsafe memcmp(UnsafeRawBufferPointer(rebasing: bytes[range]).baseAddress ?? start, start, other.count) == 0
+    }
   }
 
   private func string(_ range: Range<Int>) -> String { String(decoding: text[range], as: UTF8.self) }

@@ -39,12 +39,14 @@ public struct HTTPRequestHead: Sendable {
   }
 
   /// The target up to its query, still percent-encoded.
-  public var path: String { target.firstIndex(of: "?").map { String(target[..<$0]) } ?? target }
+  public var path: String { queryMark.map { String(target[..<$0]) } ?? target }
 
   /// What follows the first `?` of the target, or nil.
   public var query: String? {
-    target.firstIndex(of: "?").map { String(target[target.index(after: $0)...]) }
+    queryMark.map { String(target[target.utf8.index(after: $0)...]) }
   }
+
+  private var queryMark: String.Index? { target.utf8.firstIndex(of: UInt8(ascii: "?")) }
 }
 
 /// The other end of a connection.
@@ -94,4 +96,11 @@ public struct PeerInfo: Sendable {
     if port == 0 { return address.isEmpty ? "@" : address }
     return address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
   }
+}
+
+/// One `PeerInfo` for all requests of a connection.
+final class PeerBox: Sendable {
+  let peer: PeerInfo
+
+  init(_ peer: PeerInfo) { self.peer = peer }
 }

@@ -16,6 +16,36 @@ public protocol HTTPServerStream: AnyObject, Sendable {
 
   /// Ends the stream at once: RST_STREAM with this code on HTTP/2, a closed connection on HTTP/1.1.
   func reset(http2Code: UInt32)
+
+  /// The next bytes of the request's body where they are there already, empty at its end; nil where only `nextBodyPart()` can tell. Throws as
+  /// that does.
+  func takeBodyPart() throws -> [UInt8]?
+
+  /// Sends like `send`, but for the waiting: for the end of an answer. False: the stream cannot, and nothing was sent.
+  func sendWithoutWaiting(head: HTTPResponseHead?, body: [UInt8], end: HTTPHeaders?) throws -> Bool
+
+  /// Calls `body` once at `deadline`, from any thread, unless the stream has ended by then. False: the stream has no clock (or has ended), and
+  /// nothing is called.
+  func callAtDeadline(_ deadline: ContinuousClock.Instant, _ body: @escaping @Sendable () -> Void) -> Bool
+
+  /// Cancels the task that answers the request, where the stream knows it.
+  func cancelTask()
+}
+
+extension HTTPServerStream {
+  /// Nothing is known without waiting.
+  public func takeBodyPart() throws -> [UInt8]? { nil }
+
+  /// Nothing is sent without waiting.
+  public func sendWithoutWaiting(head: HTTPResponseHead?, body: [UInt8], end: HTTPHeaders?) throws -> Bool { false }
+
+  /// No clock.
+  public func callAtDeadline(_ deadline: ContinuousClock.Instant, _ body: @escaping @Sendable () -> Void) -> Bool {
+    false
+  }
+
+  /// No task.
+  public func cancelTask() {}
 }
 
 /// The head of an answer.
@@ -37,13 +67,18 @@ public final class HTTPServerRequest: Sendable {
   /// What its head says.
   public let head: HTTPRequestHead
   /// Who sent it.
-  public let peer: PeerInfo
-  private let stream: any HTTPServerStream
+  public var peer: PeerInfo { peerBox.peer }
+  private let peerBox: PeerBox
+  let stream: any HTTPServerStream
 
   /// A request that `stream` carries.
-  public init(head: HTTPRequestHead, peer: PeerInfo, stream: any HTTPServerStream) {
+  public convenience init(head: HTTPRequestHead, peer: PeerInfo, stream: any HTTPServerStream) {
+    self.init(head: head, peer: PeerBox(peer), stream: stream)
+  }
+
+  init(head: HTTPRequestHead, peer: PeerBox, stream: any HTTPServerStream) {
     self.head = head
-    self.peer = peer
+    peerBox = peer
     self.stream = stream
   }
 
@@ -69,8 +104,8 @@ public final class HTTPServerRequest: Sendable {
 
 /// The answer to a request: head, body in parts, end. A handler that returns without an end leaves an answer that is cut off,
 /// and so shows as an error to the client.
-public final class HTTPServerResponse: Sendable {
-  private let stream: any HTTPServerStream
+public struct HTTPServerResponse: Sendable {
+  let stream: any HTTPServerStream
 
   /// An answer that `stream` carries.
   public init(stream: any HTTPServerStream) { self.stream = stream }

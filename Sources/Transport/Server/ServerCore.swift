@@ -18,24 +18,32 @@ final class ServerCore: Sendable {
     self.onHandlerError = onHandlerError
   }
 
+  /// Begins the task that answers a request.
+  func begin(_ request: HTTPServerRequest, _ stream: StreamState) -> Task<Void, Never> {
+    inFlight.wrappingAdd(1, ordering: .relaxed)
+    return Task {
+      await serve(request, stream)
+      inFlight.wrappingSubtract(1, ordering: .relaxed)
+    }
+  }
+
   /// Answers one request, and ends it whatever the handler does.
-  fileprivate func serve(_ head: HTTPRequestHead, _ peer: PeerInfo, _ stream: ServerStream) async {
-    let request = HTTPServerRequest(head: head, peer: peer, stream: stream)
-    let response = HTTPServerResponse(stream: stream)
+  fileprivate func serve(_ request: HTTPServerRequest, _ stream: StreamState) async {
     do {
-      try await handler.handle(request, response)
-      if stream.state.hasSentEnd { return }
+      try await handler.handle(request, HTTPServerResponse(stream: stream))
+      if stream.hasSentEnd { return }
       stream.reset(http2Code: HTTP2Code.internalError)
     } catch {
       // Who has left is no error of the handler's.
-      if stream.state.closeReason != nil { return }
-      onHandlerError?(head, error)
-      if stream.state.hasSentHead {
-        if !stream.state.hasSentEnd { stream.reset(http2Code: HTTP2Code.internalError) }
+      if stream.closeReason != nil { return }
+      onHandlerError?(request.head, error)
+      if stream.hasSentHead {
+        if !stream.hasSentEnd { stream.reset(http2Code: HTTP2Code.internalError) }
       } else {
-        try? await response.respond(
-          status: 500, headers: ["content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"],
-          body: Array("Internal Server Error\n".utf8))
+        _ = try? stream.sendWithoutWaiting(
+          head: HTTPResponseHead(
+            status: 500, headers: ["content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"]),
+          body: Array("Internal Server Error\n".utf8), end: [:])
       }
     }
   }
@@ -45,7 +53,7 @@ final class ServerCore: Sendable {
     unsafe transport_connection_handlers(
       streams: transport_handlers(
         on_head: onHead, on_body: streamGotBody, on_end: streamGotEnd, on_wake: streamWoke, on_close: streamClosed,
-        on_limit: nil),
+        on_limit: nil, on_sent: streamSent),
       on_connected: nil, on_disconnected: onDisconnected)
   }
 }
@@ -65,52 +73,11 @@ final class ServerContext: Sendable {
   }
 }
 
-/// A request's stream as its handler has it.
-final class ServerStream: HTTPServerStream {
-  let state: StreamState
-
-  init(_ state: StreamState) { self.state = state }
-
-  func nextBodyPart() async throws -> [UInt8]? { try await state.nextPart() }
-  var requestTrailers: HTTPHeaders { state.trailers }
-  func send(head: HTTPResponseHead?, body: consuming [UInt8], end: HTTPHeaders?) async throws {
-    try await state.send(head: head, body: body, end: end)
-  }
-  func reset(http2Code: UInt32) { state.reset(code: http2Code) }
-}
-
-/// The task of a request, so that the stream's end can cancel it.
-private final class RequestTask: Sendable {
-  private let task = Mutex<(task: Task<Void, Never>?, isCancelled: Bool)>((nil, false))
-
-  func set(_ task: Task<Void, Never>) {
-    let isCancelled = self.task.withLock { state in
-      state.task = task
-      return state.isCancelled
-    }
-    if isCancelled { task.cancel() }
-  }
-
-  func cancel() {
-    let task = self.task.withLock { state in
-      state.isCancelled = true
-      return state.task
-    }
-    task?.cancel()
-  }
-}
-
-/// A connection's peer, made for its first request.
-private final class PeerBox: Sendable {
-  let peer: PeerInfo
-
-  init(_ peer: PeerInfo) { self.peer = peer }
-}
-
-private func peer(of stream: OpaquePointer) -> PeerInfo {
-  guard let connection = unsafe transport_stream_connection(stream) else { return PeerInfo(address: "") }
+/// The peer of a connection, made for its first request.
+private func peer(of stream: OpaquePointer) -> PeerBox {
+  guard let connection = unsafe transport_stream_connection(stream) else { return PeerBox(PeerInfo(address: "")) }
   if let user = unsafe transport_connection_user(connection) {
-    return unsafe Unmanaged<PeerBox>.fromOpaque(user).takeUnretainedValue().peer
+    return unsafe Unmanaged<PeerBox>.fromOpaque(user).takeUnretainedValue()
   }
   let raw = unsafe transport_connection_peer(connection)
   var peer = unsafe PeerInfo(
@@ -121,8 +88,9 @@ private func peer(of stream: OpaquePointer) -> PeerInfo {
       organizations: subject(connection, "O"), organizationalUnits: subject(connection, "OU"),
       commonName: subject(connection, "CN").first ?? "")
   }
-  unsafe transport_connection_set_user(connection, Unmanaged.passRetained(PeerBox(peer)).toOpaque())
-  return peer
+  let box = PeerBox(peer)
+  unsafe transport_connection_set_user(connection, Unmanaged.passRetained(box).toOpaque())
+  return box
 }
 
 /// The values of a part of the subject of the peer's certificate; at most 32 of at most 256 bytes.
@@ -153,20 +121,11 @@ private let onHead:
       method: raw.method.string, target: raw.target.string,
       headers: HTTPHeaders(raw.fields, count: raw.field_count), scheme: raw.scheme.string,
       authority: raw.authority.string, version: raw.version == 20 ? .http2 : raw.version == 10 ? .http1_0 : .http1_1)
-    let peer = unsafe peer(of: stream)
-    let core = server.core
-    let request = RequestTask()
-    core.inFlight.wrappingAdd(1, ordering: .relaxed)
-    let state = unsafe StreamState(loop: server.loop) { error in
-      if error != nil { request.cancel() }
-    }
+    let state = StreamState(loop: server.loop)
     if head.headers.contains("expect") { state.expectsContinue() }
     unsafe state.attach(stream)
-    request.set(
-      Task {
-        await core.serve(head, peer, ServerStream(state))
-        core.inFlight.wrappingSubtract(1, ordering: .relaxed)
-      })
+    let request = unsafe HTTPServerRequest(head: head, peer: peer(of: stream), stream: state)
+    state.arrived(request, at: server.core)
   }
 
 private let onDisconnected:

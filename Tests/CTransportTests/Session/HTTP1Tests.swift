@@ -51,6 +51,30 @@ import Testing
     #expect(text.hasSuffix("\r\n\r\n4\r\npart\r\n0\r\nX-Sum: 7\r\n\r\n"))
   }
 
+  @Test func writersAreToldWhatHasLeftTheQueue() throws {
+    let driver = SessionDriver()
+    driver.receive("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+    let record = driver.streams[0]
+    driver.respond(record, ends: false)
+    driver.write(record, [UInt8](repeating: 0x61, count: 3_000))
+    let stream = try #require(record.stream)
+    // Small and larger copies, of which the first lies in the stream itself.
+    for text in ["b", "c", String(repeating: "d", count: 600)] {
+      #expect(transport_stream_write_copy(stream, Array(text.utf8), text.utf8.count) == 0)
+    }
+    #expect(record.sent == 0)
+    #expect(transport_stream_queued(stream) == 3_602)
+    let text = driver.outputText
+    #expect(text.hasSuffix("bc" + String(repeating: "d", count: 600) + "\r\n"))
+    #expect(record.sent == 3_602)
+    driver.end(record)
+    #expect(driver.outputText == "0\r\n\r\n")
+    // What is dropped counts as sent.
+    driver.receive("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n")
+    driver.respond(driver.streams[1], body: "four")
+    #expect(driver.streams[1].sent == 4)
+  }
+
   @Test func http10GetsBodiesUntilTheEndOfTheConnection() {
     let driver = SessionDriver()
     driver.receive("GET / HTTP/1.0\r\n\r\n")

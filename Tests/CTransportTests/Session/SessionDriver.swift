@@ -14,6 +14,8 @@ final class StreamRecord {
   var trailers: [(String, String)] = []
   var hasEnded = false
   var wakes = 0
+  /// Bytes of our body that were told as sent.
+  var sent = 0
   var closed: transport_close?
   var code: UInt32 = 0
   fileprivate(set) var stream: OpaquePointer?
@@ -83,6 +85,10 @@ final class SessionDriver {
         guard let driver = SessionDriver.of(context), let name = transport_limit_name(transport_limit(UInt32(limit)))
         else { return }
         driver.limits.append(String(cString: name))
+      },
+      on_sent: { _, _, user, length in
+        guard let user else { return }
+        Unmanaged<StreamRecord>.fromOpaque(user).takeUnretainedValue().sent += length
       })
     session = transport_session_new(isClient, isSecure, &limits, &handlers, nil, now)
     transport_session_set_context(session, Unmanaged.passUnretained(self).toOpaque())

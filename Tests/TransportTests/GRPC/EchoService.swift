@@ -14,6 +14,7 @@ final class EchoService: GRPCService {
   let methods: [GRPCMethod] = [
     "Unary", "Sleep", GRPCMethod("Collect", .clientStream), GRPCMethod("Expand", .serverStream),
     GRPCMethod("Framed", .serverStream), GRPCMethod("Forever", .serverStream), GRPCMethod("Chat", .bidiStream),
+    GRPCMethod("ChatInBatches", .bidiStream),
   ]
   /// How many handlers saw their cancellation.
   let cancellations = Atomic<Int>(0)
@@ -78,6 +79,10 @@ final class EchoService: GRPCService {
       } catch {
         cancellations.add(1, ordering: .relaxed)
         throw error
+      }
+    case "ChatInBatches":
+      while let messages = try await call.nextMessages() {
+        for range in messages { try await call.send(Array(messages.bytes[range])) }
       }
     case "Chat": while let message = try await call.nextMessage() { try await call.send(message) }
     default: throw GRPCStatus(.internal, "no method \(method)")

@@ -59,6 +59,16 @@ private func exercise(_ channel: GRPCChannel, isGRPCsOwn: Bool) async throws {
   while let message = try await expanded.nextMessage() { sizes.append(message.count) }
   #expect(sizes == [Int](repeating: 300, count: 500))
   #expect(expanded.outcome == .ok)
+  let inBatches = try await channel.serverStream(path: echo + "Expand", message: Array("3000 100".utf8))
+  var whole = 0
+  while let messages = try await inBatches.nextMessages() {
+    for range in messages {
+      let expected = UInt8(truncatingIfNeeded: whole)
+      #expect(range.count == 100 && messages.bytes[range].allSatisfy { isGRPCsOwn || $0 == expected })
+      whole += 1
+    }
+  }
+  #expect(whole == 3_000)
   let empty = try await channel.serverStream(path: echo + "Expand", message: Array("0 0".utf8))
   #expect(try await empty.nextMessage() == nil)
   let collect = try await channel.call(path: echo + "Collect", kind: .clientStream)
@@ -165,6 +175,11 @@ private func exercise(_ channel: GRPCChannel, isGRPCsOwn: Bool) async throws {
       let channel = try GRPCChannel(
         target: "127.0.0.1:\(server.port)", options: options { $0.compression = compression })
       try await exercise(channel, isGRPCsOwn: false)
+      let chat = try await channel.call(path: echo + "ChatInBatches")
+      for text in ["a", "", "bc"] { try await chat.send(Array(text.utf8)) }
+      try await chat.finishSending()
+      for text in ["a", "", "bc"] { #expect(try await chat.nextMessage() == Array(text.utf8)) }
+      #expect(try await chat.nextMessage() == nil)
     }
     #expect(await eventually { server.service.cancellations.load(ordering: .relaxed) >= 12 })
     #expect(await eventually { server.server.requestsInFlight == 0 })

@@ -35,6 +35,43 @@ import Testing
     }
   }
 
+  @Test func batchesHoldTheSameMessagesWhateverThePartsAre() throws {
+    let messages: [[UInt8]] = [[], [1], Array(0...255), [], [UInt8](repeating: 7, count: 3_000), [9, 9]]
+    var bytes: [UInt8] = []
+    for (index, message) in messages.enumerated() {
+      try (index % 2 == 0 ? GRPCCompression.gzip : .identity).appendFrame(message, to: &bytes)
+    }
+    var random = SplitMix64(seed: 4)
+    for round in 0..<200 {
+      var deframer = GRPCDeframer(maxMessageBytes: 3_000)
+      var found: [[UInt8]] = []
+      var position = 0
+      while position < bytes.count {
+        let size = round == 0 ? bytes.count : Int(random.next() % UInt64([3, 40, 5_000][round % 3])) + 1
+        let end = min(position + size, bytes.count)
+        deframer.push(Array(bytes[position..<end]))
+        position = end
+        while let batch = try deframer.nextBatch() {
+          let plain = try batch.decompressed(.gzip, limitBytes: 3_000)
+          #expect(plain.count == Array(plain).count && plain.count > 0)
+          for range in plain { found.append(Array(plain.bytes[range])) }
+        }
+      }
+      try deframer.finish()
+      #expect(found == messages)
+    }
+  }
+
+  @Test func aBatchEndsBeforeWhatIsRefused() throws {
+    for refused: [UInt8] in [[0, 0, 0, 0x03, 0xE9, 1], [2, 0, 0, 0, 0]] {
+      var deframer = GRPCDeframer(maxMessageBytes: 1_000)
+      deframer.push(frames([[1, 2], [3]]) + refused)
+      let batch = try #require(try deframer.nextBatch())
+      #expect(batch.map { Array(batch.bytes[$0]) } == [[1, 2], [3]])
+      #expect(throws: GRPCStatus.self) { try deframer.nextBatch() }
+    }
+  }
+
   @Test func lengthsAboveTheLimitAreRefusedByTheirPrefix() {
     for (length, prefix) in [(1_001, [0, 0, 0, 0x03, 0xE9]), (0xFFFF_FFFF, [1, 0xFF, 0xFF, 0xFF, 0xFF])] {
       var deframer = GRPCDeframer(maxMessageBytes: 1_000)

@@ -18,6 +18,15 @@ transport_loop *transport_loop_new(void);
 void transport_loop_stop(transport_loop *loop);
 /// Runs `task(context)` on the loop's thread, soon, in the order of the calls. From any thread. False: out of memory.
 bool transport_loop_post(transport_loop *loop, transport_task task, void *context);
+
+typedef struct transport_timer transport_timer;
+
+/// Runs `task(context)` on the loop's thread after `delay_ms` milliseconds, never earlier, unless it is stopped before; a loop that is
+/// stopped drops it. Made on the loop's thread. NULL: out of memory.
+transport_timer *transport_timer_start(transport_loop *loop, uint64_t delay_ms, transport_task task, void *context);
+/// Stops a timer that has not fired; it is gone afterwards, as one is whose task has begun. Called on the loop's thread. NULL is
+/// nothing.
+void transport_timer_stop(transport_timer *timer);
 /// Whether the caller is on the loop's thread.
 bool transport_loop_is_current(const transport_loop *loop);
 

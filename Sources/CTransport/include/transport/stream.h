@@ -54,13 +54,16 @@ typedef struct transport_handlers {
   // The peer's side is complete.
   void (*on_end)(void *context, transport_stream *stream, void *user,
                           const transport_field *trailers, size_t count);
-  // Once after each batch of input that gave the stream a body or its end.
+  // Once after each batch of input that gave the stream a head, a body or its end.
   void (*on_wake)(void *context, transport_stream *stream, void *user);
   // The last call for a stream.
   void (*on_close)(void *context, transport_stream *stream, void *user,
                             transport_close reason, uint32_t http2_code);
   // A limit was exceeded (transport_limit). May be NULL; `owner` is the session's.
   void (*on_limit)(void *context, void *owner, int limit);
+  // So many bytes of our body are no longer queued: they are on their way, or dropped because the message has no body. May be NULL; must not
+  // end the stream.
+  void (*on_sent)(void *context, transport_stream *stream, void *user, size_t length);
 } transport_handlers;
 
 /// What transport_stream_set_user() was given, or NULL.
@@ -77,6 +80,9 @@ int transport_stream_respond(transport_stream *stream, int status, const transpo
 /// after the end, out of memory).
 int transport_stream_write(transport_stream *stream, const uint8_t *bytes, size_t length,
                            void (*release)(void *owner), void *owner);
+
+/// Like transport_stream_write() with a copy of the bytes: for few.
+int transport_stream_write_copy(transport_stream *stream, const uint8_t *bytes, size_t length);
 
 /// Our side is complete. Returns 0, or -1 as above.
 int transport_stream_end(transport_stream *stream, const transport_field *trailers, size_t count);
