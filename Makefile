@@ -14,7 +14,7 @@ build: ## everything, for debugging
 
 release: ## the executable, with Swift's library inside: .build/release/apus
 	@Scripts/dependencies build
-	swift build -c release --product apus --static-swift-stdlib
+	Scripts/release
 
 test: ## all tests
 	@Scripts/dependencies build

@@ -42,9 +42,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     swiftSettings: swiftOfTests)
 }
 
-/// One of Debian's C libraries: its folder in Sources/CLibraries holds the module map and a header for what Swift cannot import.
-func debian(_ name: String, pkgConfig: String? = nil) -> Target {
-  .systemLibrary(name: name, path: "Sources/CLibraries/\(name)", pkgConfig: pkgConfig)
+/// One of Debian's C libraries: its folder in Sources/CLibraries holds the module map, which names what to link, and a header
+/// for what Swift cannot import.
+func debian(_ name: String) -> Target {
+  .systemLibrary(name: name, path: "Sources/CLibraries/\(name)")
 }
 
 func component(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -68,15 +69,16 @@ let package = Package(
       linkerSettings: [.linkedLibrary("re2")]),
 
     // Debian's libraries
-    debian("UV", pkgConfig: "libuv"),
-    debian("OpenSSL", pkgConfig: "openssl"),
-    debian("NGHTTP2", pkgConfig: "libnghttp2"),
+    debian("UV"),
+    debian("OpenSSL"),
+    debian("NGHTTP2"),
     debian("HTTPParser"),
-    debian("Curl", pkgConfig: "libcurl"),
-    debian("CAres", pkgConfig: "libcares"),
-    debian("YAML", pkgConfig: "yaml-0.1"),
-    debian("Zlib", pkgConfig: "zlib"),
-    debian("Zstd", pkgConfig: "libzstd"),
+    // Loaded when it is needed first, not linked.
+    .target(name: "Curl", path: "Sources/CLibraries/Curl", publicHeadersPath: "include", cSettings: c),
+    debian("CAres"),
+    debian("YAML"),
+    debian("Zlib"),
+    debian("Zstd"),
     debian("Snappy"),
 
     // Libraries
@@ -85,7 +87,8 @@ let package = Package(
     library("Storage", ["CTSDB", "CMapping", "TSModel", "Observability"]),
     .target(
       name: "CTransport", dependencies: ["UV", "OpenSSL", "NGHTTP2", "HTTPParser"], path: "Sources/CTransport",
-      publicHeadersPath: "include", cSettings: c, linkerSettings: [.linkedLibrary("http_parser")]),
+      publicHeadersPath: "include", cSettings: c,
+      linkerSettings: ["uv", "ssl", "crypto", "nghttp2", "http_parser"].map { .linkedLibrary($0) }),
     library(
       "Transport", ["CTransport", "TSModel", "Observability", "Curl", "CAres", "Zlib", "Zstd", "Snappy"]),
     library("ObjectStore", ["TSModel", "Observability", "OpenSSL"]),

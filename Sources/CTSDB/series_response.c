@@ -33,23 +33,30 @@ static inline size_t label_size(size_t name_size, size_t value_size) {
   return 1 + tsdb_uvarint_size(pair) + pair;
 }
 
+/// What a label of this size takes more than a short one at most: three lengths of ten bytes in place of one.
+#define LONG_LABEL_OVERHEAD 27
+
 size_t tsdb_label_blobs_bound(const tsdb_labels_source *source) {
   size_t pair_count = source->series_count == 0 ? 0 : source->label_offsets[source->series_count];
-  size_t sum = 0;
+  // Without branches, four strings at a time: the bound is read more often than labels are long.
+  uint64_t sum = 6 * (uint64_t)pair_count, end_max = 0, long_count = 0;
   for (size_t pair = 0; pair < pair_count; pair++) {
     tsdb_index_slice name = source->slices[2 * pair], value = source->slices[2 * pair + 1];
-    if ((uint64_t)name.offset + name.size > source->symbols_size ||
-        (uint64_t)value.offset + value.size > source->symbols_size) {
-      return SIZE_MAX;
-    }
-    sum += label_size(name.size, value.size);
+    uint64_t name_end = (uint64_t)name.offset + name.size, value_end = (uint64_t)value.offset + value.size;
+    uint64_t end = name_end > value_end ? name_end : value_end;
+    end_max = end > end_max ? end : end_max;
+    uint64_t size = (uint64_t)name.size + value.size;
+    long_count += size >= SHORT_LABEL_SIZE;
+    sum += size;
   }
+  if (end_max > source->symbols_size) return SIZE_MAX;
+  sum += LONG_LABEL_OVERHEAD * long_count;
   size_t added = 0;
   for (size_t index = 0; index < source->added_count; index++) {
     added += label_size(source->added[index].name.size, source->added[index].value.size);
   }
   size_t all;
-  if (__builtin_mul_overflow(added, source->series_count, &all) || __builtin_add_overflow(all, sum, &all)) {
+  if (__builtin_mul_overflow(added, source->series_count, &all) || __builtin_add_overflow(all, (size_t)sum, &all)) {
     return SIZE_MAX;
   }
   return all;
@@ -103,6 +110,34 @@ static inline bool is_dropped(const tsdb_labels_source *source, uint32_t name_id
   return false;
 }
 
+/// Labels of a series whose places are kept for the next one: beyond them each label is written anew.
+#define KEPT_LABELS_MAX 64
+
+/// Where the labels of the series before this one were written: equal labels at equal places are copied from there, in one
+/// piece, with those added before them.
+typedef struct kept_labels {
+  const uint32_t *ids;               // of that series
+  size_t count;                      // pairs whose places are known
+  size_t ends[KEPT_LABELS_MAX];      // in dst, after each pair
+  size_t added[KEPT_LABELS_MAX];     // added labels that were written by then
+  size_t start;                      // in dst, of that series
+} kept_labels;
+
+static inline bool is_same_pair(const uint32_t *a, const uint32_t *b) { return memcmp(a, b, 2 * sizeof *a) == 0; }
+
+/// Copies what was written before, mostly less than 64 bytes of it.
+static inline uint8_t *copy_written(uint8_t *dst, const uint8_t *dst_end, const uint8_t *src, size_t size) {
+  if (size <= 64 && dst_end - dst >= 64) {
+    // All is read before anything is written: both may overlap beyond `size`.
+    uint8_t bytes[64];
+    memcpy(bytes, src, sizeof bytes);
+    memcpy(dst, bytes, sizeof bytes);
+  } else {
+    memmove(dst, src, size);
+  }
+  return dst + size;
+}
+
 tsdb_status tsdb_label_blobs_write(const tsdb_labels_source *source, uint8_t *dst, size_t dst_capacity,
                                    uint64_t *blob_ends) {
   size_t bound = tsdb_label_blobs_bound(source);
@@ -111,25 +146,55 @@ tsdb_status tsdb_label_blobs_write(const tsdb_labels_source *source, uint8_t *ds
   const uint8_t *dst_end = dst_capacity == 0 ? dst : dst + dst_capacity;
   const uint8_t *symbols_end = source->symbols_size == 0 ? source->symbols : source->symbols + source->symbols_size;
   uint8_t *out = dst;
+  kept_labels kept = {.count = 0};
   for (size_t series = 0; series < source->series_count; series++) {
-    size_t added = 0;
-    for (size_t pair = source->label_offsets[series]; pair < source->label_offsets[series + 1]; pair++) {
-      uint32_t name_id = source->label_ids[2 * pair];
-      tsdb_index_slice name = source->slices[2 * pair], value = source->slices[2 * pair + 1];
-      const uint8_t *name_bytes = source->symbols + name.offset;
-      bool is_replaced = false;
-      while (added < source->added_count && source->added[added].name_rank <= name_id) {
-        const tsdb_added_label *label = &source->added[added];
-        is_replaced = label->name_rank == name_id && label->name.size == name.size &&
-                      (name.size == 0 || memcmp(label->name.bytes, name_bytes, name.size) == 0);
-        out = added_put(out, dst_end, label);
-        added++;
-        if (is_replaced) break;
-      }
-      if (is_replaced || value.size == 0 || is_dropped(source, name_id)) continue;
-      out = label_put(out, dst_end, name_bytes, name.size, symbols_end, source->symbols + value.offset, value.size,
-                      symbols_end);
+    size_t first = source->label_offsets[series], count = source->label_offsets[series + 1] - first;
+    const uint32_t *ids = source->label_ids + 2 * first;
+    const tsdb_index_slice *slices = source->slices + 2 * first;
+    size_t start = (size_t)(out - dst), added = 0;
+    size_t index = 0, comparable = count < kept.count ? count : kept.count;
+    while (index < comparable && is_same_pair(ids + 2 * index, kept.ids + 2 * index)) index++;
+    size_t shift = start - kept.start;  // from the place of a label of the series before to its place here
+    if (index > 0) {
+      out = copy_written(out, dst_end, dst + kept.start, kept.ends[index - 1] - kept.start);
+      added = kept.added[index - 1];
+      for (size_t pair = 0; pair < index; pair++) kept.ends[pair] += shift;
     }
+    size_t last_end = index == 0 ? kept.start : kept.ends[index - 1] - shift, last_added = added;
+    for (; index < count; index++) {
+      bool is_kept = index < comparable;
+      size_t kept_end = is_kept ? kept.ends[index] : 0, kept_added = is_kept ? kept.added[index] : 0;
+      if (is_kept && added == last_added && is_same_pair(ids + 2 * index, kept.ids + 2 * index)) {
+        out = copy_written(out, dst_end, dst + last_end, kept_end - last_end);
+        added = kept_added;
+      } else {
+        uint32_t name_id = ids[2 * index];
+        tsdb_index_slice name = slices[2 * index], value = slices[2 * index + 1];
+        const uint8_t *name_bytes = source->symbols + name.offset;
+        bool is_replaced = false;
+        while (added < source->added_count && source->added[added].name_rank <= name_id) {
+          const tsdb_added_label *label = &source->added[added];
+          is_replaced = label->name_rank == name_id && label->name.size == name.size &&
+                        (name.size == 0 || memcmp(label->name.bytes, name_bytes, name.size) == 0);
+          out = added_put(out, dst_end, label);
+          added++;
+          if (is_replaced) break;
+        }
+        if (!is_replaced && value.size != 0 && !is_dropped(source, name_id)) {
+          out = label_put(out, dst_end, name_bytes, name.size, symbols_end, source->symbols + value.offset, value.size,
+                          symbols_end);
+        }
+      }
+      last_end = kept_end;
+      last_added = kept_added;
+      if (index < KEPT_LABELS_MAX) {
+        kept.ends[index] = (size_t)(out - dst);
+        kept.added[index] = added;
+      }
+    }
+    kept.ids = ids;
+    kept.count = count < KEPT_LABELS_MAX ? count : KEPT_LABELS_MAX;
+    kept.start = start;
     for (; added < source->added_count; added++) out = added_put(out, dst_end, &source->added[added]);
     blob_ends[series] = (uint64_t)(out - dst);
   }
@@ -251,8 +316,6 @@ static inline bool has_wire_type(uint8_t encoding) {
   return encoding == TSDB_CHUNK_XOR || encoding == TSDB_CHUNK_HISTOGRAM || encoding == TSDB_CHUNK_FLOAT_HISTOGRAM;
 }
 
-static inline size_t time_size(int64_t time_ms) { return time_ms == 0 ? 0 : 1 + tsdb_uvarint_size((uint64_t)time_ms); }
-
 /// Bytes of the fields of a `Chunk`.
 static inline size_t data_size(size_t size, uint8_t encoding, size_t hash_size) {
   return (encoding == TSDB_CHUNK_XOR ? 0 : 2) + (size == 0 ? 0 : 1 + tsdb_uvarint_size(size) + size) + hash_size;
@@ -325,10 +388,46 @@ tsdb_status tsdb_series_response_measure(const tsdb_wire_series *series, size_t 
   return TSDB_OK;
 }
 
+/// Copies bytes that do not overlap: without a call where there are few, and never a byte too many on either side.
+static inline uint8_t *copy_bytes(uint8_t *dst, const uint8_t *src, size_t size) {
+  if (size > 512) {
+    memcpy(dst, src, size);
+  } else if (size >= 32) {
+    size_t at = 0;
+    do {
+      memcpy(dst + at, src + at, 32);
+      at += 32;
+    } while (at + 32 <= size);
+    memcpy(dst + size - 32, src + size - 32, 32);
+  } else if (size >= 16) {
+    memcpy(dst, src, 16);
+    memcpy(dst + size - 16, src + size - 16, 16);
+  } else if (size > 0) {
+    memcpy(dst, src, size);
+  }
+  return dst + size;
+}
+
 static inline uint8_t *time_put(uint8_t *dst, uint8_t tag, int64_t time_ms) {
   if (time_ms == 0) return dst;
   *dst++ = tag;
   return dst + tsdb_uvarint_put(dst, (uint64_t)time_ms);
+}
+
+/// The time fields of an `AggrChunk` as they were written last: chunks of one scrape mostly begin and end together.
+typedef struct wire_times {
+  int64_t min_time_ms;
+  int64_t max_time_ms;
+  size_t size;
+  uint8_t bytes[24];
+} wire_times;
+
+static inline void times_make(wire_times *times, int64_t min_time_ms, int64_t max_time_ms) {
+  uint8_t *end = time_put(times->bytes, TAG_MIN_TIME, min_time_ms);
+  end = time_put(end, TAG_MAX_TIME, max_time_ms);
+  times->size = (size_t)(end - times->bytes);
+  times->min_time_ms = min_time_ms;
+  times->max_time_ms = max_time_ms;
 }
 
 /// A `Chunk` about to be written: its fields' size is exact.
@@ -357,8 +456,7 @@ static inline uint8_t *data_put(uint8_t *dst, uint8_t tag, const wire_data *data
   if (data->size > 0) {
     *dst++ = TAG_SECOND;
     dst += tsdb_uvarint_put(dst, data->size);
-    memcpy(dst, data->bytes, data->size);
-    dst += data->size;
+    dst = copy_bytes(dst, data->bytes, data->size);
   }
   if (data->hash != 0) {
     *dst++ = TAG_HASH;
@@ -368,8 +466,12 @@ static inline uint8_t *data_put(uint8_t *dst, uint8_t tag, const wire_data *data
 }
 
 /// Writes an `AggrChunk` with its tag and length at *io_dst, where there is room for its bound, and moves it on.
-static tsdb_status chunk_put(uint8_t **io_dst, const tsdb_wire_chunk *chunk, const tsdb_wire_options *options) {
-  size_t size = time_size(chunk->min_time_ms) + time_size(chunk->max_time_ms);
+static tsdb_status chunk_put(uint8_t **io_dst, const tsdb_wire_chunk *chunk, const tsdb_wire_options *options,
+                             wire_times *times) {
+  if (times->min_time_ms != chunk->min_time_ms || times->max_time_ms != chunk->max_time_ms) {
+    times_make(times, chunk->min_time_ms, chunk->max_time_ms);
+  }
+  size_t size = times->size;
   wire_data parts[TSDB_AGGR_SLOTS];
   uint8_t tags[TSDB_AGGR_SLOTS];
   int count = 0;
@@ -393,8 +495,9 @@ static tsdb_status chunk_put(uint8_t **io_dst, const tsdb_wire_chunk *chunk, con
   uint8_t *dst = *io_dst;
   *dst++ = TAG_SECOND;
   dst += tsdb_uvarint_put(dst, size);
-  dst = time_put(dst, TAG_MIN_TIME, chunk->min_time_ms);
-  dst = time_put(dst, TAG_MAX_TIME, chunk->max_time_ms);
+  // The chunk's bound has room for all of it.
+  memcpy(dst, times->bytes, sizeof times->bytes);
+  dst += times->size;
   for (int part = 0; part < count; part++) dst = data_put(dst, tags[part], &parts[part]);
   *io_dst = dst;
   return TSDB_OK;
@@ -416,7 +519,7 @@ static inline uint8_t *length_close(uint8_t *length, size_t room, uint8_t *end) 
 
 /// Writes a `Series` with its tag and length at *io_dst, where there is room for its bound, and moves it on.
 static tsdb_status series_put(uint8_t **io_dst, const tsdb_wire_series *series, const tsdb_wire_chunk *chunks,
-                              const tsdb_wire_options *options) {
+                              const tsdb_wire_options *options, wire_times *times) {
   uint8_t *dst = *io_dst;
   *dst++ = TAG_SERIES;
   uint8_t *length = dst;
@@ -424,10 +527,9 @@ static tsdb_status series_put(uint8_t **io_dst, const tsdb_wire_series *series, 
   for (uint32_t chunk = 0; chunk < series->chunk_count; chunk++) expected += (size_t)chunks[chunk].size + 32;
   size_t room = length_room(expected);
   dst += room;
-  if (series->labels.size > 0) memcpy(dst, series->labels.bytes, series->labels.size);
-  dst += series->labels.size;
+  dst = copy_bytes(dst, series->labels.bytes, series->labels.size);
   for (uint32_t chunk = 0; chunk < series->chunk_count; chunk++) {
-    tsdb_status status = chunk_put(&dst, &chunks[chunk], options);
+    tsdb_status status = chunk_put(&dst, &chunks[chunk], options, times);
     if (status != TSDB_OK) return status;
   }
   *io_dst = length_close(length, room, dst);
@@ -440,6 +542,8 @@ tsdb_status tsdb_series_response_encode(const tsdb_wire_series *series, size_t s
                                         size_t *out_size) {
   size_t done = 0, chunks_done = 0;
   uint8_t *out = dst;
+  wire_times times;
+  times_make(&times, 0, 0);
   while (done < series_count) {
     message_extent extent;
     tsdb_status status = message_bound(series + done, series_count - done, chunks + chunks_done,
@@ -454,13 +558,13 @@ tsdb_status tsdb_series_response_encode(const tsdb_wire_series *series, size_t s
       size_t room = length_room(extent.size - extent.size / 8);
       out += room;
       for (size_t index = done; index < done + extent.series_count; index++) {
-        status = series_put(&out, &series[index], chunks + chunks_done, options);
+        status = series_put(&out, &series[index], chunks + chunks_done, options, &times);
         if (status != TSDB_OK) return status;
         chunks_done += series[index].chunk_count;
       }
       out = length_close(length, room, out);
     } else {
-      status = series_put(&out, &series[done], chunks + chunks_done, options);
+      status = series_put(&out, &series[done], chunks + chunks_done, options, &times);
       if (status != TSDB_OK) return status;
       chunks_done += extent.chunk_count;
     }

@@ -47,10 +47,11 @@
   }
 
   /// Runs `work` on one of the threads and returns what it returns. It is not interrupted when the task is cancelled; work
-  /// that takes long looks for itself.
+  /// that takes long looks for itself. A task that prefers these threads is on one of them already: there it runs at once.
   public func run<Value: Sendable, Failure: Error>(
     _ work: @escaping @Sendable () throws(Failure) -> Value
   ) async throws(Failure) -> Value {
+    if isPreferred { return try work() }
     let result: Result<Value, Failure> = await withCheckedContinuation { continuation in
       enqueue {
         do throws(Failure) {
@@ -61,6 +62,14 @@
       }
     }
     return try result.get()
+  }
+
+  /// Whether the current task prefers these threads.
+  private var isPreferred: Bool {
+    unsafe withUnsafeCurrentTask { task in
+      guard let task = unsafe task else { return false }
+      return unsafe task.unownedTaskExecutor == asUnownedTaskExecutor()
+    }
   }
 
   /// Lets a thread run a task's `job`.

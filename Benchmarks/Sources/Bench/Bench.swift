@@ -56,23 +56,37 @@ struct Bench {
       print(usage)
       exit(2)
     }
-    let rows = allRows.filter { row in
-      options.filters.isEmpty || options.filters.contains { row.name.contains($0) }
+    func isWanted(_ name: String) -> Bool {
+      options.filters.isEmpty || options.filters.contains { name.contains($0) }
     }
+    let rows = allRows.filter { isWanted($0.name) }
+    let figures = allFigures.filter { group in group.figures.contains { isWanted($0.name) } }
     if options.list {
       for row in rows { print("\(row.name)\t\(row.unit)") }
+      for figure in figures.flatMap(\.figures) { print("\(figure.name)\t\(figure.unit)") }
       return
     }
-    guard !rows.isEmpty else {
+    guard !rows.isEmpty || !figures.isEmpty else {
       print("bench: no row is named like \(options.filters.joined(separator: ", ")); --list names them")
       exit(1)
     }
-    exit(run(rows, options) ? 0 : 1)
+    mkdir(benchFolder, 0o755)
+    var (results, factor): ([Result], Double) = ([], .nan)
+    var isComplete = rows.isEmpty || run(rows, options, &results, &factor)
+    var taken: [Figure] = []
+    isComplete = takeFigures(figures, into: &taken) && isComplete
+    if let path = options.results {
+      let lines = results.map { json($0, factor: factor) } + taken.map { json($0) }
+      isComplete = write(lines, to: path) && isComplete
+    }
+    exit(isComplete ? 0 : 1)
   }
 
   /// Measures and reports; false where a row could not be made. Rows above their target are reported, not failures: another
   /// program on the machine can cause them.
-  private static func run(_ rows: [Row], _ options: Options) -> Bool {
+  private static func run(
+    _ rows: [Row], _ options: Options, _ results: inout [Result], _ machineFactor: inout Double
+  ) -> Bool {
     let core = bench_pin_to_last_core()
     let targets = readTargets(options.targets)
     let factor = MachineFactor()
@@ -109,7 +123,8 @@ struct Bench {
         isComplete = false
       }
     }
-    let results = running.map { entry in
+    machineFactor = factor.value
+    results = running.map { entry in
       let scale = entry.row.nanosecondsPerUnit
       return Result(
         row: entry.row, ours: entry.ours.minimum / scale, spread: entry.ours.spread,
@@ -122,18 +137,17 @@ struct Bench {
     )
     print(header())
     for result in results { print(line(result, factor: factor.value)) }
-    if let path = options.results { isComplete = write(results, factor.value, to: path) && isComplete }
     let above = results.filter { $0.reached(factor: factor.value) == false }.count
     print("\(results.count) rows, \(above) above their target")
     return isComplete
   }
 
-  private static func write(_ results: [Result], _ factor: Double, to path: String) -> Bool {
+  private static func write(_ lines: [String], to path: String) -> Bool {
     guard let file = fopen(path, "w") else {
       print("bench: cannot write \(path): \(String(cString: strerror(errno)))")
       return false
     }
-    for result in results { fputs(json(result, factor: factor) + "\n", file) }
+    for line in lines { fputs(line + "\n", file) }
     return fclose(file) == 0
   }
 }

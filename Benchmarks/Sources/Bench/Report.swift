@@ -56,3 +56,22 @@ func json(_ result: Result, factor: Double) -> String {
     + "\"machine_factor\":\(number(factor)),\"target\":\(number(result.target?.target)),"
     + "\"peer\":\(number(peer?.cost)),\"peer_name\":\(peerName)\(others)}"
 }
+
+func figureHeader() -> String {
+  pad("figure", 34, left: true) + pad("unit", 16, left: true) + pad("median", 9) + pad("target", 10)
+    + pad("smallest", 10)
+    + pad("9 of 10", 10) + pad("taken", 8)
+}
+
+func figureLine(_ figure: Figure) -> String {
+  pad(figure.name, 34, left: true) + pad(figure.unit, 16, left: true) + pad(threeDigits(figure.median), 9)
+    + pad(figure.target.map(threeDigits) ?? "", 10) + pad(threeDigits(figure.quantile(0)), 10)
+    + pad(threeDigits(figure.quantile(0.9)), 10) + pad("\(figure.values.count)", 8)
+    + (figure.isReached == false ? "   ABOVE TARGET" : "")
+}
+
+/// One line of results.jsonl. Nothing of it depends on the machine factor.
+func json(_ figure: Figure) -> String {
+  "{\"name\":\"\(figure.name)\",\"unit\":\"\(figure.unit)\",\"ours\":\(figure.median),"
+    + "\"machine_factor\":null,\"target\":\(figure.target.map { "\($0)" } ?? "null"),\"peer\":null,\"peer_name\":null}"
+}

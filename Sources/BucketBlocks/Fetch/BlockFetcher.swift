@@ -57,6 +57,8 @@ public final class BlockFetcher: Sendable {
   private let logger: Logger
   private let nowMs: @Sendable () -> Int64
   private let cache: FolderBucket?
+  /// Where a bucket's files are on this machine: the threads that read them.
+  private let threads: BlockingThreads?
   private let known = Mutex(Known())
 
   /// A fetcher of `bucket`'s blocks. `filters` are applied in their order; `nowMs` is the clock that ages are taken by.
@@ -72,6 +74,7 @@ public final class BlockFetcher: Sendable {
     self.nowMs = nowMs ?? { WallClock.nowMs() }
     // Copies of files of this machine would only be read twice.
     let isLocal = bucket.localPath("meta.json") != nil
+    threads = isLocal ? .files : nil
     cache = isLocal ? nil : options.cacheFolder.map { FolderBucket(path: $0, isDurable: false) }
   }
 
@@ -84,7 +87,7 @@ public final class BlockFetcher: Sendable {
       var view = try await load()
       let context = BlockFilterContext(
         bucket: bucket, nowMs: nowMs(), concurrency: options.concurrency, logger: logger,
-        lastView: known.withLock { $0.lastView })
+        lastView: known.withLock { $0.lastView }, threads: threads)
       for filter in filters { try await filter.apply(to: &view, context) }
       view.counts[.loaded] = view.blocks.count
       view.counts[.failed] = view.failures.count
@@ -112,7 +115,7 @@ public final class BlockFetcher: Sendable {
     let (ids, modifiedMs) = try await list()
     let before = known.withLock { ($0.catalog, $0.modifiedMs) }
     let isRecursive = options.discovery == .recursive
-    let loaded = try await concurrentMap(ids, width: options.concurrency) { [self] id in
+    let loaded = try await concurrentMap(ids, width: options.concurrency, on: threads) { [self] id in
       if let meta = before.0[id] {
         if isRecursive, modifiedMs[id] == nil { return Loaded.noMeta }
         if isRecursive, before.1[id] == modifiedMs[id] { return .meta(meta) }

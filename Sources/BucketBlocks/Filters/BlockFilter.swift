@@ -16,6 +16,8 @@ public struct BlockFilterContext: Sendable {
   public let logger: Logger
   /// What the sync before this one found; nil for the first.
   public let lastView: BlockView?
+  /// Where the bucket's files are on this machine: the threads that read them.
+  let threads: BlockingThreads?
 }
 
 /// A rule for which blocks are worked with.

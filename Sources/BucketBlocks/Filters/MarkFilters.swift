@@ -68,7 +68,7 @@ private func readMarks<Mark: BlockMark>(
   _ kind: Mark.Type, _ view: inout BlockView, _ context: BlockFilterContext
 ) async throws -> [ULID: Mark] {
   let ids = view.blocks.ids
-  let found = try await concurrentMap(ids, width: context.concurrency) { id in
+  let found = try await concurrentMap(ids, width: context.concurrency, on: context.threads) { id in
     do {
       return try await BlockMarkers.read(kind, of: id, in: context.bucket).map { .mark($0) } ?? FoundMark<Mark>.none
     } catch let error as BlockMarkError {

@@ -102,6 +102,9 @@ public func runComponent(
     let context = ComponentContext(
       name: name, command: command, build: build, logger: logger, metrics: metrics, tracer: tracing.tracer)
     observeSignals(context)
+    context.probes.onReadiness { isReady in
+      if isReady { StartMemory.giveBack() }
+    }
     try await tracing.run { try await body(context) }
     logger.info("exiting")
     return 0

@@ -77,7 +77,7 @@ final class BlockSync: Sendable {
         DeletionMarkFilter(delayMs: settings.deletionDelayMs),
         DuplicateFilter(),
       ], metrics: BlockFetcherMetrics(registry), logger: logger)
-    catalog = ServedBlocks { entry in try Self.open(entry.ulid, in: bucket) }
+    catalog = ServedBlocks { entry in try Self.open(entry.ulid, nil, in: bucket) }
   }
 
   /// The blocks that are set aside, the time of the last look (milliseconds, 0: none yet) and what went wrong with it.
@@ -85,11 +85,11 @@ final class BlockSync: Sendable {
     state.withLock { ($0.bad, $0.syncedMs, $0.failure) }
   }
 
-  private static func open(_ ulid: ULID, in bucket: any Bucket) throws -> Block {
+  private static func open(_ ulid: ULID, _ meta: BlockMeta?, in bucket: any Bucket) throws -> Block {
     guard let path = bucket.localPath("\(ulid)") else {
       throw StorageError(.io, "open block \(ulid): the bucket \(bucket.name) is not a folder of this machine")
     }
-    return try Block.open(path: path)
+    return try Block.open(path: path, meta: meta)
   }
 
   /// One look at the bucket. Throws where the bucket cannot be listed: what was served stays.
@@ -101,7 +101,8 @@ final class BlockSync: Sendable {
     }
     let entries = view.blocks.map { ServedBlock($0) }
     let before = state.withLock { $0.served }
-    let failed = await openNew(entries.filter { !before.contains($0.ulid) })
+    let failed = await openNew(view.blocks.filter { !before.contains($0.ulid) })
+    try Task.checkCancellation()
     var bad: [ULID: BadBlock] = failed.mapValues { BadBlock(state: "load-failed", reason: $0) }
     for (ulid, aside) in view.setAside where aside.state.isDefect {
       bad[ulid] = BadBlock(state: aside.state.rawValue, reason: aside.reason)
@@ -130,49 +131,45 @@ final class BlockSync: Sendable {
   }
 
   /// Opens each block once, so that a broken one is found before somebody asks for it. What fails, and why.
-  private func openNew(_ blocks: [ServedBlock]) async -> [ULID: String] {
-    var failed: [ULID: String] = [:]
-    let bucket = self.bucket
-    let metrics = self.metrics
-    let logger = self.logger
-    await withTaskGroup(of: (ULID, String?).self) { group in
-      var next = blocks.makeIterator()
-      func start() -> Bool {
-        guard let block = next.next() else { return false }
-        group.addTask {
-          metrics.loads.add(1)
-          let watch = Stopwatch()
-          let problem: String? = await BlockingThreads.files.run {
-            do {
-              _ = try Self.open(block.ulid, in: bucket)
-              return nil
-            } catch {
-              return "\(error)"
-            }
+  private func openNew(_ blocks: [BlockMeta]) async -> [ULID: String] {
+    let width = min(openConcurrency, blocks.count)
+    let failed = await withTaskGroup(of: [ULID: String].self) { group in
+      for worker in 0..<width {
+        group.addTask(executorPreference: BlockingThreads.files) { [self] in
+          var failed: [ULID: String] = [:]
+          for index in stride(from: worker, to: blocks.count, by: width) {
+            if Task.isCancelled { break }
+            if let problem = tryOpening(blocks[index]) { failed[blocks[index].ulid] = problem }
+            // Others wait for the threads, too.
+            if index / width % 64 == 63 { await Task.yield() }
           }
-          metrics.loadSeconds.observe(watch.elapsed)
-          if let problem {
-            metrics.loadFailures.add(1)
-            logger.warn(
-              "loading block failed", ("elapsed", .duration(watch.elapsed)), ("id", .string("\(block.ulid)")),
-              ("err", .string(problem)))
-          } else {
-            logger.debug("loaded new block", ("elapsed", .duration(watch.elapsed)), ("id", .string("\(block.ulid)")))
-          }
-          return (block.ulid, problem)
+          return failed
         }
-        return true
       }
-      for _ in 0..<openConcurrency where !start() { break }
-      while let (ulid, problem) = await group.next() {
-        if let problem { failed[ulid] = problem }
-        _ = start()
-      }
+      return await group.reduce(into: [:]) { all, failed in all.merge(failed) { first, _ in first } }
     }
     if !blocks.isEmpty {
       logger.info("loaded new blocks", ("count", .int(blocks.count - failed.count)), ("failed", .int(failed.count)))
     }
     return failed
+  }
+
+  /// What keeps a block from being opened; nil where nothing does.
+  private func tryOpening(_ meta: BlockMeta) -> String? {
+    metrics.loads.add(1)
+    let watch = Stopwatch()
+    var problem: String?
+    do { _ = try Self.open(meta.ulid, meta, in: bucket) } catch { problem = "\(error)" }
+    metrics.loadSeconds.observe(watch.elapsed)
+    if let problem {
+      metrics.loadFailures.add(1)
+      logger.warn(
+        "loading block failed", ("elapsed", .duration(watch.elapsed)), ("id", .string("\(meta.ulid)")),
+        ("err", .string(problem)))
+    } else {
+      logger.debug("loaded new block", ("elapsed", .duration(watch.elapsed)), ("id", .string("\(meta.ulid)")))
+    }
+    return problem
   }
 }
 

@@ -74,11 +74,12 @@ public final class Block: Sendable {
   /// checksums and order, the headers and the numbering of the chunk files, and the tombstones. Throws `.notABlock` for a
   /// folder that is none, is still being written or is being deleted; `.notFound` for half a block; `.version` for a newer
   /// format; otherwise what is wrong with the file that the message names. What stays in memory is charged to `budget`.
+  /// Whoever has read `meta.json` already hands over what it says: it is not read again.
   public static func open(
-    path: String, budget: MemoryBudget? = nil, reading: Reading = .mapped
+    path: String, meta known: BlockMeta? = nil, budget: MemoryBudget? = nil, reading: Reading = .mapped
   ) throws(StorageError) -> Block {
-    try checkIsBlock(path)
-    let meta = try readMeta(path + "/meta.json")
+    if known == nil { try checkIsBlock(path) }
+    let meta = if let known { known } else { try readMeta(path + "/meta.json") }
     func open(_ path: String) throws(StorageError) -> any RangeReader {
       if reading == .mapped { return try MappedFile(path: path) }
       return try FileReader(path: path)
@@ -173,12 +174,12 @@ public final class Block: Sendable {
   }
 
   private static func readTombstones(_ path: String, _ budget: MemoryBudget?) throws(StorageError) -> Tombstones {
-    guard let size = fileSize(of: path) else {
-      guard try kind(of: path) == .nothing else {
-        throw StorageError(.io, "read \(path): not a regular file")
-      }
-      return Tombstones()
+    switch try kind(of: path) {
+    case .nothing: return Tombstones()
+    case .file: break
+    case .folder, .other: throw StorageError(.io, "read \(path): not a regular file")
     }
+    let size = fileSize(of: path) ?? 0
     var charge = BudgetCharge()
     // While it is read there are the bytes, columns of up to eight times their size, and the order of entries.
     do throws(BudgetExceeded) {

@@ -2,15 +2,14 @@
 import Glibc
 
 /// The executable, built in release by Scripts/bench; for toy size that of `swift build` is good enough.
-private let apus = benchSize == .toy ? "../.build/debug/apus" : "../.build/release/apus"
-private let folder = benchFolder
+let apus = benchSize == .toy ? "../.build/debug/apus" : "../.build/release/apus"
 
 /// A folder with one block of D (two hours of 500 series) and the empty log folder that promtool wants.
 private func blockOfD() throws -> (folder: String, block: String) {
   guard access(apus, X_OK) == 0 else { throw ProgramError(description: "\(apus) is not built: run Scripts/bench") }
   let scale = benchSize == .full ? "0.02" : "0.002"
-  let data = folder + "/D-" + scale
-  for path in [folder, data, data + "/wal"] { mkdir(path, 0o755) }
+  let data = benchFolder + "/D-" + scale
+  for path in [data, data + "/wal"] { mkdir(path, 0o755) }
   if firstBlock(data) == nil {
     let generate = [apus, "tools", "bench", "generate", "--set", "D", "--scale", scale, "--blocks", "1", "-o", data]
     guard runProgram(generate) == 0 else {
@@ -22,7 +21,7 @@ private func blockOfD() throws -> (folder: String, block: String) {
 }
 
 /// The first folder in `path` that is named like a block.
-private func firstBlock(_ path: String) -> String? {
+func firstBlock(_ path: String) -> String? {
   guard let handle = opendir(path) else { return nil }
   defer { closedir(handle) }
   var names: [String] = []
