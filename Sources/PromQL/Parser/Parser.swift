@@ -50,7 +50,7 @@ struct Parser {
     case parenthesis(Token)
     case sign(Token)
     case binary(lhs: Expression, BinaryOperator, precedence: Int, BinaryModifiers)
-    case call(name: Token, arguments: [Expression])
+    case call(name: Token, argumentsFrom: Int)
     case aggregation(AggregationFrame)
   }
 
@@ -58,7 +58,7 @@ struct Parser {
     var name: Token
     var operation: AggregationOperator
     var grouping: Grouping?
-    var arguments: [Expression] = []
+    var argumentsFrom: Int
   }
 
   private struct Grouping {
@@ -85,6 +85,8 @@ struct Parser {
   /// The end of the last token that may end an expression, looked at or read.
   private(set) var lastClosing = 0
   private var frames: [Frame] = []
+  /// The arguments that were read of all open frames: each frame knows where its own begin.
+  private var arguments: [Expression] = []
 
   init(_ bytes: [UInt8], _ options: ParserOptions) {
     self.bytes = bytes
@@ -175,7 +177,7 @@ struct Parser {
     case .identifier, .start, .atEnd, .step, .range, .maxOf, .minOf:
       try take()
       guard try peek().kind == .leftParen else { return .vectorSelector(try selector(name: token)) }
-      return try beginArguments(.call(name: token, arguments: []))
+      return try beginArguments(.call(name: token, argumentsFrom: arguments.count))
     default:
       if let operation = token.kind.aggregation { return try aggregation(operation, try take()) }
       guard token.kind.isMetricName else { throw try unexpected() }
@@ -200,7 +202,7 @@ struct Parser {
   }
 
   private mutating func aggregation(_ operation: AggregationOperator, _ name: Token) throws(ParseError) -> Expression? {
-    var frame = AggregationFrame(name: name, operation: operation)
+    var frame = AggregationFrame(name: name, operation: operation, argumentsFrom: arguments.count)
     switch try peek().kind {
     case .by, .without:
       frame.grouping = try grouping()
@@ -252,8 +254,7 @@ struct Parser {
     case .rightParen: break
     case .comma:
       if case .parenthesis = frame { throw try unexpected() }
-      frames.removeLast()
-      frames.append(adding(value, to: frame))
+      arguments.append(value)
       let comma = try take()
       guard try peek().kind.beginsExpression else {
         throw error("trailing commas not allowed in function call args", at: comma.position)
@@ -268,27 +269,22 @@ struct Parser {
       let position = PositionRange(opening.start, closing.end)
       return .value(.parenthesized(Parenthesized(expression: value, position: position)))
     }
-    return .value(try completeArguments(adding(value, to: frame)))
-  }
-
-  private func adding(_ argument: Expression, to frame: consuming Frame) -> Frame {
-    switch consume frame {
-    case .call(let name, var arguments):
-      arguments.append(argument)
-      return .call(name: name, arguments: arguments)
-    case .aggregation(var aggregation):
-      aggregation.arguments.append(argument)
-      return .aggregation(aggregation)
-    case let other: return other
-    }
+    arguments.append(value)
+    return .value(try completeArguments(frame))
   }
 
   private mutating func completeArguments(_ frame: Frame) throws(ParseError) -> Expression {
     switch frame {
-    case .call(let name, let arguments): return .call(try call(name, arguments))
+    case .call(let name, let index): return .call(try call(name, takeArguments(from: index)))
     case .aggregation(let frame): return .aggregation(try aggregation(frame))
     case .parenthesis, .sign, .binary: preconditionFailure("a frame without arguments")
     }
+  }
+
+  private mutating func takeArguments(from index: Int) -> [Expression] {
+    let taken = Array(arguments[index...])
+    arguments.removeSubrange(index...)
+    return taken
   }
 
   private func call(_ name: Token, _ arguments: [Expression]) throws(ParseError) -> Call {
@@ -315,7 +311,7 @@ struct Parser {
       default: position.end = endBeforeNext(lastClosing)
       }
     }
-    let arguments = frame.arguments
+    let arguments = takeArguments(from: frame.argumentsFrom)
     let operation = frame.operation
     guard let first = arguments.first, let last = arguments.last else {
       throw error("no arguments for aggregate expression provided", at: position)

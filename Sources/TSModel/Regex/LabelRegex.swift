@@ -1,6 +1,7 @@
 // Regular expressions of matchers: they must match the whole value, the dot matches a newline too, and bytes that are not
 // UTF-8 count as one U+FFFD each. docs/regular-expressions.md tells which are fast and what the limits are.
 internal import CTSDB
+private import Synchronization
 
 /// A compiled regular expression. Thread-safe.
 public final class LabelRegex: Sendable {
@@ -11,17 +12,55 @@ public final class LabelRegex: Sendable {
 
   /// The expression as it was given.
   public let pattern: String
-  /// How it is decided.
-  public let shape: RegexShape
+  /// How it is decided. The first who asks pays for finding out.
+  public var shape: RegexShape { decision.shape }
 
   private enum Engine: Sendable {
     case none
     case automaton(ByteAutomaton)
     case re2(RE2Expression)
   }
-  private let engine: Engine
 
-  /// Compiles `pattern`. Throws `.regex` with Go's text where it is not valid, `.size` above `patternBytesMax`.
+  private final class Decision: Sendable {
+    let shape: RegexShape
+    let engine: Engine
+
+    init(_ shape: RegexShape, _ engine: Engine) { (self.shape, self.engine) = (shape, engine) }
+
+    /// How `tree` is decided; nil where that is left to RE2.
+    convenience init?(_ tree: RegexTree) {
+      let shape = RegexShape(tree)
+      guard case .automaton = shape else {
+        self.init(shape, .none)
+        return
+      }
+      guard let automaton = ByteAutomaton(tree) else { return nil }
+      self.init(shape, .automaton(automaton))
+    }
+  }
+
+  /// Expressions of at most so many steps are not compiled before they are needed: a parsed query may never be run. RE2 takes
+  /// all of this size, so that nothing can fail later.
+  private static let postponedStepCountMax = 1000
+
+  /// The expression, where it is compiled later.
+  private let tree: RegexTree?
+  private let decided = AtomicLazyReference<Decision>()
+
+  private var decision: Decision {
+    if let decision = decided.load() { return decision }
+    return decided.storeIfNil(tree.flatMap { Decision($0) } ?? Self.decisionOfRE2(pattern))
+  }
+
+  private static func decisionOfRE2(_ pattern: String) -> Decision {
+    do throws(ModelError) { return Decision(.re2, .re2(try RE2Expression(pattern))) } catch {
+      assertionFailure("RE2 refuses a small expression that is valid: \(error.message)")
+      return Decision(.re2, .none)
+    }
+  }
+
+  /// Compiles `pattern`, or makes sure that it can be compiled. Throws `.regex` with Go's text where it is not valid, `.size`
+  /// above `patternBytesMax`.
   public convenience init(_ pattern: String) throws(ModelError) { try self.init(pattern, onlyRE2: false) }
 
   /// With `onlyRE2`, everything is left to RE2: what the other ways are compared with.
@@ -31,18 +70,17 @@ public final class LabelRegex: Sendable {
         .size, "regular expression of \(pattern.utf8.count) bytes: at most \(Self.patternBytesMax) are allowed")
     }
     self.pattern = pattern
-    if !onlyRE2, let tree = RegexParser.parse(pattern) {
-      let shape = RegexShape(tree)
-      guard case .automaton = shape else {
-        (self.shape, engine) = (shape, .none)
-        return
-      }
-      if let automaton = ByteAutomaton(tree) {
-        (self.shape, engine) = (shape, .automaton(automaton))
-        return
-      }
+    let tree = onlyRE2 ? nil : RegexParser.parse(pattern)
+    if let tree, tree.stepCount <= Self.postponedStepCountMax {
+      self.tree = tree
+      return
     }
-    (shape, engine) = (.re2, .re2(try RE2Expression(pattern)))
+    self.tree = nil
+    if let tree, let decision = Decision(tree) {
+      _ = decided.storeIfNil(decision)
+    } else {
+      _ = decided.storeIfNil(Decision(.re2, .re2(try RE2Expression(pattern))))
+    }
   }
 
   /// Whether the whole of `value` matches.
@@ -53,7 +91,10 @@ public final class LabelRegex: Sendable {
 
   /// Whether all of `bytes` matches.
   public func matches(bytes: UnsafeRawBufferPointer) -> Bool {
-    switch shape {
+    // Whether a label may be missing is asked of every selector.
+    if unsafe bytes.isEmpty, let tree { return tree.matchesEmpty }
+    let decision = decision
+    switch decision.shape {
     case .any: return true
     case .nonEmpty: return unsafe !bytes.isEmpty
     case .set(let values):
@@ -65,7 +106,7 @@ public final class LabelRegex: Sendable {
       return unsafe bytes.count >= sizeMin && bytes.suffix(suffix.count).elementsEqual(suffix)
     case .contains(let literal): return unsafe bytes.contains(literal)
     case .automaton, .re2:
-      switch engine {
+      switch decision.engine {
       case .automaton(let automaton): return unsafe automaton.matches(bytes)
       case .re2(let expression): return unsafe expression.matches(bytes)
       case .none: return false
@@ -131,7 +172,7 @@ extension LabelRegex {
         })
     case .contains(let literal): return .indices(values.indices(containing: literal, in: all))
     case .automaton(_, let literal):
-      guard case .automaton(let automaton) = engine else { return .range(0..<0) }
+      guard case .automaton(let automaton) = decision.engine else { return .range(0..<0) }
       let range = values.range(startingWith: automaton.prefix)
       var candidates: [UInt32]?
       if literal.count >= Self.literalSizeMin, range.count >= Self.literalSearchMin {

@@ -93,6 +93,29 @@ indirect enum RegexTree: Sendable {
   }
 }
 
+extension RegexTree {
+  /// How many code points it asks about with all repetitions written out, or something above a million.
+  var stepCount: Int {
+    switch self {
+    case .runes, .start, .end: 1
+    case .sequence(let parts), .choice(let parts): parts.reduce(1) { min(1 << 20, $0 + $1.stepCount) }
+    case .repetition(let inner, let min, let max):
+      Swift.min(1 << 20, inner.stepCount.multipliedReportingOverflow(by: Swift.max(1, max ?? min + 1)).partialValue)
+    }
+  }
+
+  /// Whether the empty value matches.
+  var matchesEmpty: Bool {
+    switch self {
+    case .runes: false
+    case .start, .end: true
+    case .sequence(let parts): parts.allSatisfy(\.matchesEmpty)
+    case .choice(let parts): parts.contains(where: \.matchesEmpty)
+    case .repetition(let inner, let min, _): min == 0 || inner.matchesEmpty
+    }
+  }
+}
+
 /// Reads the subset. Every step returns nil for what is outside it.
 struct RegexParser {
   /// Nesting and size of repeats beyond which RE2 decides.
