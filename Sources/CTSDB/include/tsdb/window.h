@@ -121,7 +121,7 @@ tsdb_status tsdb_counter_resets_find(const tsdb_float_columns *columns, uint32_t
 ///          TSDB_SEEN_…, out_seen may be NULL.
 /// Returns: TSDB_OK, TSDB_ERR_ARGUMENT, TSDB_ERR_SIZE, TSDB_ERR_CAPACITY.
 /// Cost:    O(samples + steps + resets in windows): about 4 ns a sample at two samples a step, 2 with bounds found before.
-/// Source:  docs/formats is silent: Prometheus' definition as docs/promql.md tells it.
+/// Source:  the definition of rate() that Prometheus documents; edge-cases in Tests/CTSDBTests/Window.
 tsdb_status tsdb_window_rate(const tsdb_float_columns *columns, const tsdb_windows *windows, tsdb_rate_kind kind,
                              uint32_t *scratch, size_t scratch_capacity, double *row, uint32_t *out_seen);
 
