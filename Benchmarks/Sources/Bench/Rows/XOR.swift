@@ -51,7 +51,7 @@ struct MicroChunks {
 }
 
 /// splitmix64 with the distributions of the data sets.
-private struct SplitMix64 {
+struct SplitMix64 {
   private var state: UInt64
   init(seed: UInt64) { state = seed }
 
