@@ -26,19 +26,31 @@ static inline void sum_add_step(double value, double *sum, double *rest) {
   kahan_add(value, sum, rest);
 }
 
+/// Four steps that may be absent, new, infinite or NaN.
+LANES_INLINE void sum_add_four(const double *row, double *sum, double *rest) {
+  lanes4 value = lanes_load(row), before = lanes_load(sum), before_rest = lanes_load(rest);
+  masks4 is_absent = lanes_are_absent(value), is_new = lanes_are_absent(before);
+  lanes4 total = before, total_rest = before_rest;
+  lanes_kahan_add(value, &total, &total_rest);
+  lanes_store(sum, lanes_select(is_absent, before, lanes_select(is_new, value, total)));
+  lanes_store(rest, lanes_select(is_absent, before_rest, lanes_select(is_new, lanes_all(0), total_rest)));
+}
+
 LANES_INLINE void sum_add_rows(const double *row, size_t steps, double *sum, double *rest) {
   size_t i = 0;
   for (; steps - i >= 4; i += 4) {
-    lanes4 value = lanes_load(row + i), before = lanes_load(sum + i), before_rest = lanes_load(rest + i);
-    masks4 is_absent = lanes_are_absent(value), is_new = lanes_are_absent(before);
-    lanes4 total = before, total_rest = before_rest;
-    lanes_kahan_add(value, &total, &total_rest);
-    if (__builtin_expect(lanes_any(is_absent | is_new) != 0, 0)) {
-      total = lanes_select(is_absent, before, lanes_select(is_new, value, total));
-      total_rest = lanes_select(is_absent, before_rest, lanes_select(is_new, lanes_all(0), total_rest));
+    // Two finite numbers: the rounding error, which is a double, comes out of six additions without asking which one is larger
+    // (Knuth). Whatever is not finite, absent steps too, makes it a NaN or infinite.
+    lanes4 value = lanes_load(row + i), before = lanes_load(sum + i);
+    lanes4 total = before + value;
+    lanes4 added = total - before;
+    lanes4 error = (before - (total - added)) + (value - added);
+    if (__builtin_expect(lanes_any(~(lanes_abs(error) < lanes_all(__builtin_inf()))) != 0, 0)) {
+      sum_add_four(row + i, sum + i, rest + i);
+      continue;
     }
     lanes_store(sum + i, total);
-    lanes_store(rest + i, total_rest);
+    lanes_store(rest + i, lanes_load(rest + i) + error);
   }
   for (; i < steps; i++) sum_add_step(row[i], &sum[i], &rest[i]);
 }
