@@ -1,0 +1,24 @@
+// How an engine is set up.
+
+/// Choices that hold for all queries of an engine.
+public struct EngineOptions: Sendable {
+  /// How far an instant selector looks back, milliseconds.
+  public var lookbackMs: Int64 = 300_000
+  /// Step of subqueries that say none, milliseconds.
+  public var subqueryStepMs: Int64 = 60_000
+  /// The longest that a query may take, milliseconds.
+  public var timeoutMs: Int64 = 120_000
+  /// Most samples that a query may hold at one time; 0: no limit but that of memory.
+  public var samplesMax = 50_000_000
+  /// Drop metric names at the end of evaluation only: the feature `promql-delayed-name-removal`.
+  public var delaysNameRemoval = false
+  /// Treat `__type__` and `__unit__` as parts of the name: the feature `type-and-unit-labels`.
+  public var usesTypeAndUnitLabels = false
+  /// Let functions over counters look at start timestamps: the feature `use-start-timestamps`.
+  public var usesStartTimestamps = false
+  /// How many parts of a selector are decoded at the same time.
+  public var parallelism = 2
+
+  /// The choices that Prometheus starts with.
+  public init() {}
+}

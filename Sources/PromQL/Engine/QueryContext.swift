@@ -1,0 +1,40 @@
+// What all parts of one running query share.
+internal import TSModel
+
+/// One running query. Any of its tasks may use it.
+final class QueryContext: Sendable {
+  /// What selectors read.
+  let queryable: any Queryable
+  /// How the engine was set up.
+  let options: EngineOptions
+  /// How far an instant selector looks back, milliseconds.
+  let lookbackMs: Int64
+  /// What the query's memory is charged to.
+  let budget: MemoryBudget?
+  /// What the query has to tell beside its answer.
+  let annotations: Annotations
+  /// Whether operators hold all their rows, so that rows whose labels become equal can be put together.
+  let holdsRows: Bool
+  private let deadline: ContinuousClock.Instant?
+
+  init(
+    queryable: any Queryable, options: EngineOptions, lookbackMs: Int64, budget: MemoryBudget?,
+    annotations: Annotations, holdsRows: Bool, deadline: ContinuousClock.Instant?
+  ) {
+    self.queryable = queryable
+    self.options = options
+    self.lookbackMs = lookbackMs
+    self.budget = budget
+    self.annotations = annotations
+    self.holdsRows = holdsRows
+    self.deadline = deadline
+  }
+
+  /// Throws where the client left or the query takes too long. Called once a batch.
+  func checkCancellation() throws {
+    if Task.isCancelled { throw QueryError(.canceled, "query was canceled in expression evaluation") }
+    if let deadline, ContinuousClock.now > deadline {
+      throw QueryError(.timeout, "query timed out in expression evaluation")
+    }
+  }
+}

@@ -1,0 +1,124 @@
+// Runs queries: parses, plans, evaluates and puts the answer in order.
+public import TSModel
+
+/// One query to be answered.
+public struct QueryRequest: Sendable {
+  /// Its text.
+  public var query: String
+  /// The first time, milliseconds since the Unix epoch.
+  public var startMs: Int64
+  /// The last time, milliseconds.
+  public var endMs: Int64
+  /// Distance between evaluations, milliseconds; 0: an instant query at `startMs`.
+  public var stepMs: Int64
+  /// How far instant selectors look back, milliseconds; nil: as the engine does.
+  public var lookbackMs: Int64?
+  /// What memory is charged to.
+  public var budget: MemoryBudget?
+
+  /// A query at one time.
+  public static func instant(_ query: String, atMs timeMs: Int64) -> QueryRequest {
+    QueryRequest(query: query, startMs: timeMs, endMs: timeMs, stepMs: 0)
+  }
+
+  /// A query at the times from `startMs` up to `endMs`.
+  public static func range(_ query: String, startMs: Int64, endMs: Int64, stepMs: Int64) -> QueryRequest {
+    QueryRequest(query: query, startMs: startMs, endMs: endMs, stepMs: stepMs)
+  }
+}
+
+/// Answers queries over what it is given to read.
+public struct QueryEngine: Sendable {
+  /// How it was set up.
+  public let options: EngineOptions
+  /// What of the language is enabled.
+  public let parserOptions: ParserOptions
+
+  /// An engine with these choices.
+  public init(options: EngineOptions = EngineOptions(), parserOptions: ParserOptions = ParserOptions()) {
+    self.options = options
+    self.parserOptions = parserOptions
+  }
+
+  /// The answer. Throws `QueryError`, or what the source threw.
+  public func answer(_ request: QueryRequest, from queryable: any Queryable) async throws -> QueryResult {
+    let expression: Expression
+    do throws(ParseErrors) {
+      expression = try Expression(parsing: request.query, options: parserOptions)
+    } catch { throw QueryError(.badData, error.description, cause: error) }
+    let isInstant = request.stepMs == 0
+    guard isInstant || expression.valueType == .vector || expression.valueType == .scalar else {
+      throw QueryError(
+        .badData,
+        "invalid expression type \"\(expression.valueType.documentedName)\" for range query, must be Scalar or instant "
+          + "Vector")
+    }
+    do {
+      return try await evaluate(expression, request, queryable, holdsRows: false)
+    } catch is RestartMaterialized {
+      return try await evaluate(expression, request, queryable, holdsRows: true)
+    }
+  }
+
+  private func evaluate(
+    _ expression: Expression, _ request: QueryRequest, _ queryable: any Queryable, holdsRows: Bool
+  ) async throws -> QueryResult {
+    let annotations = Annotations(query: request.query)
+    let context = QueryContext(
+      queryable: queryable, options: options, lookbackMs: request.lookbackMs ?? options.lookbackMs,
+      budget: request.budget, annotations: annotations, holdsRows: holdsRows,
+      deadline: options.timeoutMs > 0 ? ContinuousClock.now + .milliseconds(options.timeoutMs) : nil)
+    let isInstant = request.stepMs == 0
+    let grid =
+      isInstant
+      ? StepGrid(atMs: request.startMs)
+      : StepGrid(startMs: request.startMs, endMs: request.endMs, stepMs: request.stepMs)
+    let evaluator = Evaluator(
+      context, startMs: request.startMs, endMs: isInstant ? request.startMs : request.endMs, stepMs: request.stepMs)
+    let value = try await value(of: expression, grid, evaluator, isInstant: isInstant)
+    let texts = annotations.texts
+    return QueryResult(value: value, grid: grid, warnings: texts.warnings, infos: texts.infos)
+  }
+
+  private func value(
+    of expression: Expression, _ grid: StepGrid, _ evaluator: Evaluator, isInstant: Bool
+  ) async throws -> QueryResult.Value {
+    switch expression.valueType {
+    case .string:
+      guard case .stringLiteral(let literal) = expression.withoutParentheses else { return .string([]) }
+      return .string(literal.bytes)
+    case .scalar:
+      let numbers = try await evaluator.scalar(expression, grid)
+      if isInstant { return .scalar(numbers.first ?? .nan) }
+      let rows = try await ConstantOperator(numbers, evaluator.context).all(evaluator.context, stepCount: grid.count)
+      return .matrix(ResultRows(batch: rows))
+    case .vector:
+      let rows = try await evaluator.vector(expression, grid)
+      let batch = try finished(
+        try await rows.all(evaluator.context, stepCount: grid.count), evaluator.context, sorts: !isInstant)
+      return isInstant ? .vector(ResultRows(batch: batch)) : .matrix(ResultRows(batch: batch))
+    case .matrix: return .samples(try await evaluator.samples(expression.withoutParentheses, grid))
+    }
+  }
+
+  /// Names dropped where that was put off, rows without values left out, and all of it in order of labels.
+  private func finished(_ rows: VectorBatch, _ context: QueryContext, sorts: Bool) throws -> VectorBatch {
+    var rows = rows
+    if context.options.delaysNameRemoval {
+      let merger = RowMerger(
+        try VectorBatch(stepCount: rows.stepCount, capacity: rows.count, pool: rows.pool, budget: context.budget))
+      for row in 0..<rows.count {
+        let labels = rows.dropsName[row] ? LabelFilter.withoutMetadata.apply(rows.labels[row])[...] : rows.labels[row]
+        try merger.add(row, of: rows, labels: labels)
+      }
+      rows = merger.rows
+    }
+    var order = (0..<rows.count).filter { rows.hasValues($0) }
+    if sorts { order.sort { compareLabels(rows.labels[$0], rows.labels[$1]) < 0 } }
+    guard order != Array(0..<rows.count) else { return rows }
+    let result = try VectorBatch(
+      stepCount: rows.stepCount, capacity: order.count, pool: rows.pool, budget: context.budget)
+    for row in order { try result.append(row, of: rows) }
+    return result
+  }
+}

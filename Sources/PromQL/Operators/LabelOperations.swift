@@ -1,0 +1,105 @@
+// What operators do to label sets, on their bytes.
+internal import TSModel
+
+/// Names of labels, as bytes.
+enum LabelNames {
+  static let name = Array("__name__".utf8)
+  static let bucket = Array("le".utf8)
+  /// Labels that tell of the metric rather than of the series: they go where a result is no longer that metric. Sorted.
+  static let metadata = [name, Array("__type__".utf8), Array("__unit__".utf8)]
+}
+
+/// The order of bytes: negative, zero or positive as `a` is before, the same as or behind `b`.
+func compareBytes(_ a: some Collection<UInt8>, _ b: some Collection<UInt8>) -> Int {
+  var (left, right) = (a.makeIterator(), b.makeIterator())
+  while true {
+    switch (left.next(), right.next()) {
+    case (nil, nil): return 0
+    case (nil, _): return -1
+    case (_, nil): return 1
+    case (let x?, let y?): if x != y { return x < y ? -1 : 1 }
+    }
+  }
+}
+
+/// Prometheus' order of label sets: pair by pair the bytes of the names, then of the values; then the number of labels.
+func compareLabels(_ a: LabelBytes, _ b: LabelBytes) -> Int {
+  var (left, right) = (LabelBytesIterator(a), LabelBytesIterator(b))
+  while true {
+    switch (left.next(), right.next()) {
+    case (nil, nil): return 0
+    case (nil, _): return -1
+    case (_, nil): return 1
+    case (let x?, let y?):
+      if x.whole.elementsEqual(y.whole) { continue }
+      let order = compareBytes(x.name, y.name)
+      return order != 0 ? order : compareBytes(x.value, y.value)
+    }
+  }
+}
+
+/// The value of label `name` in `set`; empty where there is none.
+func labelValue(_ set: LabelBytes, _ name: [UInt8]) -> LabelBytes {
+  for label in LabelBytesIterator(set) where label.name.elementsEqual(name) { return label.value }
+  return []
+}
+
+/// A label's value as a string.
+func labelText(_ set: LabelBytes, _ name: [UInt8]) -> String {
+  String(decoding: labelValue(set, name), as: UTF8.self)
+}
+
+/// Which labels of a set remain.
+struct LabelFilter: Sendable {
+  /// Sorted.
+  private let names: [[UInt8]]
+  private let keeps: Bool
+
+  /// Only labels of these names.
+  static func keeping(_ names: some Sequence<[UInt8]>) -> LabelFilter { LabelFilter(names: names, keeps: true) }
+  /// All labels but those of these names.
+  static func dropping(_ names: some Sequence<[UInt8]>) -> LabelFilter { LabelFilter(names: names, keeps: false) }
+  /// All labels but those that tell of the metric.
+  static let withoutMetadata = dropping(LabelNames.metadata)
+
+  private init(names: some Sequence<[UInt8]>, keeps: Bool) {
+    self.names = names.sorted { compareBytes($0, $1) < 0 }
+    self.keeps = keeps
+  }
+
+  /// The bytes of the labels of `set` that remain.
+  func apply(_ set: LabelBytes) -> [UInt8] {
+    var result: [UInt8] = []
+    if keeps && names.isEmpty { return result }
+    result.reserveCapacity(set.count)
+    for label in LabelBytesIterator(set) where names.contains(where: { label.name.elementsEqual($0) }) == keeps {
+      result += label.whole
+    }
+    return result
+  }
+}
+
+/// Changes labels of one set.
+struct LabelEditor {
+  private var labels: [(name: [UInt8], value: [UInt8])]
+
+  init(_ set: LabelBytes) { labels = LabelBytesIterator(set).map { (Array($0.name), Array($0.value)) } }
+
+  /// Gives label `name` this value; an empty one takes it out.
+  mutating func set(_ name: [UInt8], _ value: some Collection<UInt8>) {
+    labels.removeAll { $0.name == name }
+    guard !value.isEmpty else { return }
+    let place = labels.firstIndex { compareBytes($0.name, name) > 0 } ?? labels.count
+    labels.insert((name, Array(value)), at: place)
+  }
+
+  /// The labels that are left.
+  var bytes: [UInt8] {
+    var sets = LabelSets()
+    for label in labels { sets.appendLabel(label.name, label.value) }
+    return sets.bytes
+  }
+}
+
+/// A set as Prometheus prints it in messages: `{job="api", zone="a"}`, the name in front where there is one.
+func labelSetText(_ set: LabelBytes) -> String { Labels(set).description }

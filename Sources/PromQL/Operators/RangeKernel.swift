@@ -1,0 +1,190 @@
+// A function over the samples of a range at each step: C works on floats; series with histograms go step by step.
+internal import CTSDB
+internal import TSModel
+
+/// Rows of functions over ranges.
+struct RangeKernel: RowKernel {
+  let function: RangeFunction
+  let window: SelectorWindow
+  /// Scalar arguments: a number a step each.
+  let parameters: [[Double]]
+  /// The steps of the result, before any offset.
+  let grid: StepGrid
+  let site: QuerySite
+  let annotations: Annotations
+  let usesStartTimestamps: Bool
+  let checksTypeLabel: Bool
+
+  var wantsStaleMarkers: Bool { false }
+
+  func evaluate(
+    _ samples: borrowing SampleColumns, _ labels: LabelBytes, into batch: VectorBatch, row: Int,
+    _ scratch: inout KernelScratch
+  ) throws {
+    if samples.histogramCount > 0 {
+      try evaluateMixed(samples, labels, into: batch, row: row, &scratch)
+    } else if samples.floats.count > 0 {
+      try evaluateFloats(samples, labels, into: batch, row: row, &scratch)
+    }
+    if function == .rate || function == .increase { checkCounter(labels, batch, row) }
+  }
+
+  private func evaluateFloats(
+    _ samples: borrowing SampleColumns, _ labels: LabelBytes, into batch: VectorBatch, row: Int,
+    _ scratch: inout KernelScratch
+  ) throws {
+    // At one fixed time all steps are alike, but for arguments that differ and for what depends on the evaluation time.
+    let isRepeated = window.isFixed
+    let depends = function == .predictLinear || !parameters.isEmpty
+    let grid = isRepeated && depends ? window.standing : window.grid
+    let count = grid.count
+    let values = unsafe batch.floats(row)
+    let seen = try floats(samples, grid, &scratch, unsafe UnsafeMutableBufferPointer(rebasing: values[..<count]))
+    if seen & UInt32(TSDB_SEEN_START_OVERLAP) != 0 {
+      annotations.addStartTimeOverlap(metricName: labelText(labels, LabelNames.name), at: site)
+    }
+    if count < values.count {
+      let value = unsafe values[0]
+      unsafe values.update(repeating: value)
+    }
+    if function == .quantileOverTime { warnOfQuantiles(values) }
+  }
+
+  /// Fills `row` by C. Returns what the kernel saw.
+  private func floats(
+    _ samples: borrowing SampleColumns, _ grid: StepGrid, _ scratch: inout KernelScratch,
+    _ row: UnsafeMutableBufferPointer<Double>
+  ) throws -> UInt32 {
+    let usesStarts = usesStartTimestamps && function.readsStartTimestamps
+    let count = samples.floats.count
+    scratch.doubles.resize(to: count, 0)
+    scratch.marks.resize(to: count, 0)
+    let bounds = window.boundaries == .standard && !window.isFixed
+    if bounds { try scratch.findWindows(samples.floats, grid, window.rangeMs) }
+    var seen: UInt32 = 0
+    var badStep = grid.count
+    let evaluation = self.grid
+    let status = unsafe withColumns(samples.floats, startTimes: usesStarts) { columns in
+      unsafe scratch.bounds.withUnsafeBufferPointer { found in
+        unsafe scratch.marks.withUnsafeMutableBufferPointer { marks in
+          unsafe scratch.doubles.withUnsafeMutableBufferPointer { doubles in
+            var windows = unsafe tsdb_windows(
+              grid: tsdb_step_grid(first_ms: grid.startMs, step_ms: grid.stepMs, count: grid.count),
+              range_ms: window.rangeMs, bounds: bounds ? found.baseAddress : nil)
+            return unsafe run(
+              columns, &windows, evaluation, KernelBuffers(marks: marks, doubles: doubles, row: row.baseAddress), &seen,
+              &badStep)
+          }
+        }
+      }
+    }
+    if status == TSDB_ERR_ARGUMENT, function == .doubleExponentialSmoothing, badStep < grid.count {
+      try refuseFactors(badStep)
+    }
+    try check(status, "compute \(function.rawValue) of a series")
+    return seen
+  }
+
+  private func run(
+    _ columns: UnsafePointer<tsdb_float_columns>, _ windows: UnsafePointer<tsdb_windows>, _ evaluation: StepGrid,
+    _ buffers: KernelBuffers, _ seen: inout UInt32, _ badStep: inout Int
+  ) -> tsdb_status {
+    let row = unsafe buffers.row
+    switch function {
+    case .rate, .increase, .delta:
+      let kind = function == .rate ? TSDB_RATE : function == .increase ? TSDB_INCREASE : TSDB_DELTA
+      if window.boundaries != .standard {
+        return unsafe tsdb_window_extended_rate(
+          columns, windows, window.lookbackMs, window.boundaries == .smoothed, kind, row)
+      }
+      return unsafe tsdb_window_rate(
+        columns, windows, kind, buffers.marks.baseAddress, buffers.marks.count, row, &seen)
+    case .irate, .idelta: return unsafe tsdb_window_instant_rate(columns, windows, function == .irate, row)
+    case .resets, .changes:
+      let call = unsafe function == .resets ? tsdb_window_resets : tsdb_window_changes
+      return unsafe call(
+        columns, windows, window.boundaries == .anchored, window.lookbackMs, buffers.marks.baseAddress,
+        buffers.marks.count, row)
+    case .quantileOverTime:
+      return unsafe tsdb_window_quantile(
+        columns, windows, parameters[0], buffers.doubles.baseAddress, buffers.doubles.count, row)
+    case .predictLinear:
+      return unsafe withGrid(evaluation) { steps in
+        unsafe tsdb_window_predict_linear(columns, windows, steps, parameters[0], row)
+      }
+    case .doubleExponentialSmoothing:
+      return unsafe tsdb_window_smooth(columns, windows, parameters[0], parameters[1], row, &badStep)
+    default:
+      guard let kind = function.overTime else { return TSDB_ERR_ARGUMENT }
+      return unsafe tsdb_window_over_time(
+        kind, columns, windows, buffers.doubles.baseAddress, buffers.doubles.count, row)
+    }
+  }
+
+  private func refuseFactors(_ step: Int) throws {
+    for (index, name) in ["smoothing", "trend"].enumerated() {
+      let factor = parameters[index][step]
+      guard !(factor > 0 && factor < 1) else { continue }
+      throw QueryError.execution("invalid \(name) factor. Expected: 0 < \(index == 0 ? "sf" : "tf") < 1, got: \(sixDecimalsText(factor))")
+    }
+  }
+
+  /// Warns of quantiles that are none, at steps that have a result.
+  func warnOfQuantiles(_ values: UnsafeMutableBufferPointer<Double>) {
+    for (step, quantile) in parameters[0].enumerated() where !(quantile >= 0 && quantile <= 1) {
+      guard unsafe values[step].bitPattern != absentBits else { continue }
+      annotations.add(.warning, "quantile value should be between 0 and 1, got \(goText(quantile))", at: site)
+    }
+  }
+
+  /// Says so where a metric does not look like a counter.
+  private func checkCounter(_ labels: LabelBytes, _ batch: VectorBatch, _ row: Int) {
+    let name = labelText(labels, LabelNames.name)
+    guard !name.isEmpty, unsafe batch.floats(row).contains(where: { $0.bitPattern != absentBits }) else { return }
+    if checksTypeLabel {
+      let type = labelText(labels, LabelNames.metadata[1])
+      guard type != "counter", type != "histogram" else { return }
+      annotations.add(
+        .info,
+        "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got "
+          + "\(quoted(type)): \(quoted(name))", at: site)
+      return
+    }
+    guard !["_total", "_sum", "_count", "_bucket"].contains(where: { name.hasSuffix($0) }) else { return }
+    annotations.add(
+      .info,
+      "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \(quoted(name))", at: site)
+  }
+}
+
+/// Memory that a kernel works in.
+@unsafe struct KernelBuffers {
+  var marks: UnsafeMutableBufferPointer<UInt32>
+  var doubles: UnsafeMutableBufferPointer<Double>
+  var row: UnsafeMutablePointer<Double>?
+}
+
+extension RangeFunction {
+  /// C's name of a function that needs nothing but its window.
+  var overTime: tsdb_over_time? {
+    switch self {
+    case .sumOverTime: TSDB_SUM_OVER_TIME
+    case .avgOverTime: TSDB_AVG_OVER_TIME
+    case .countOverTime: TSDB_COUNT_OVER_TIME
+    case .minOverTime: TSDB_MIN_OVER_TIME
+    case .maxOverTime: TSDB_MAX_OVER_TIME
+    case .firstOverTime: TSDB_FIRST_OVER_TIME
+    case .lastOverTime: TSDB_LAST_OVER_TIME
+    case .presentOverTime, .absentOverTime: TSDB_PRESENT_OVER_TIME
+    case .stddevOverTime: TSDB_STDDEV_OVER_TIME
+    case .stdvarOverTime: TSDB_STDVAR_OVER_TIME
+    case .madOverTime: TSDB_MAD_OVER_TIME
+    case .tsOfFirstOverTime: TSDB_TS_OF_FIRST_OVER_TIME
+    case .tsOfLastOverTime: TSDB_TS_OF_LAST_OVER_TIME
+    case .tsOfMinOverTime: TSDB_TS_OF_MIN_OVER_TIME
+    case .tsOfMaxOverTime: TSDB_TS_OF_MAX_OVER_TIME
+    case .deriv: TSDB_DERIV
+    default: nil
+    }
+  }
+}

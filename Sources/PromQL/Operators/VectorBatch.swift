@@ -1,0 +1,158 @@
+// Rows of results: what operators hand to one another.
+//
+//   labels      one set a row
+//   floats      │ row 0: a value a step │ row 1 │ …       `absent` where a step has none
+//   histograms  │ row 0: an index into the pool a step │ …       -1 where a step has none; not there before the first one
+//
+// At a step a row has a float, a histogram or nothing.
+internal import TSModel
+
+/// The bits of a step without a value: those of a stale marker, which no computation yields.
+let absentBits: UInt64 = 0x7FF0_0000_0000_0002
+
+/// A step without a value.
+let absent = Double(bitPattern: absentBits)
+
+/// Rows of the same steps. Filled by one task, then read or changed by the one that it was handed to.
+@safe final class VectorBatch: @unchecked Sendable {
+  /// Steps of a row.
+  let stepCount: Int
+  /// One set a row.
+  var labels = LabelSets()
+  /// Whether a row's name is to be dropped in the end, one a row.
+  var dropsName: [Bool] = []
+  /// Histograms of all rows.
+  let pool: HistogramPool
+
+  private var storage: UnsafeMutableBufferPointer<Double>
+  private var indices: [Int32] = []
+  private var charge: BudgetCharge
+  private let budget: MemoryBudget?
+
+  /// No rows, with room for `capacity`. Throws where the budget does not allow it.
+  init(stepCount: Int, capacity: Int, pool: HistogramPool = HistogramPool(), budget: MemoryBudget?) throws {
+    self.stepCount = stepCount
+    self.pool = pool
+    self.budget = budget
+    charge = try BudgetCharge(budget, bytes: capacity * stepCount * 8)
+    unsafe storage = .allocate(capacity: capacity * stepCount)
+  }
+
+  deinit { unsafe storage.deallocate() }
+
+  /// How many rows are complete.
+  var count: Int { labels.count }
+
+  /// Whether any row has a histogram.
+  var hasHistograms: Bool { !indices.isEmpty }
+
+  /// The floats of row `row`: `stepCount` of them.
+  func floats(_ row: Int) -> UnsafeMutableBufferPointer<Double> {
+    let start = row * stepCount
+    precondition(row >= 0 && start + stepCount <= storage.count, "no row \(row)")
+    return unsafe UnsafeMutableBufferPointer(rebasing: storage[start..<start + stepCount])
+  }
+
+  /// The index of the histogram at `step` of row `row`; -1 where there is none.
+  func histogram(_ row: Int, _ step: Int) -> Int32 { indices.isEmpty ? -1 : indices[row * stepCount + step] }
+
+  /// Puts a histogram of the pool at `step` of row `row`, which then has no float there.
+  func setHistogram(_ row: Int, _ step: Int, _ index: Int32) {
+    if indices.isEmpty {
+      guard index >= 0 else { return }
+      indices = Array(repeating: -1, count: storage.count)
+    }
+    indices[row * stepCount + step] = index
+    if index >= 0 { unsafe floats(row)[step] = absent }
+  }
+
+  /// Takes the value at `step` out of row `row`.
+  func clear(_ row: Int, _ step: Int) {
+    unsafe floats(row)[step] = absent
+    if !indices.isEmpty { indices[row * stepCount + step] = -1 }
+  }
+
+  /// Whether row `row` has a value at `step`.
+  func isPresent(_ row: Int, _ step: Int) -> Bool {
+    unsafe floats(row)[step].bitPattern != absentBits || histogram(row, step) >= 0
+  }
+
+  /// Whether row `row` has any value.
+  func hasValues(_ row: Int) -> Bool {
+    let values = unsafe floats(row)
+    for step in 0..<stepCount where unsafe values[step].bitPattern != absentBits { return true }
+    return !indices.isEmpty && indices[(row * stepCount)..<((row + 1) * stepCount)].contains { $0 >= 0 }
+  }
+
+  /// Forgets all rows and keeps the memory and the pool.
+  func removeAll() {
+    labels.removeAll()
+    dropsName.removeAll(keepingCapacity: true)
+  }
+
+  /// Room for one more row, all of it absent. The row counts once `closeRow` gave it labels.
+  func openRow() throws -> Int {
+    let row = count
+    if (row + 1) * stepCount > storage.count {
+      let capacity = max(row + 1, 2 * (storage.count / max(1, stepCount)))
+      try charge.grow(by: (capacity * stepCount - storage.count) * 8)
+      let larger = UnsafeMutableBufferPointer<Double>.allocate(capacity: capacity * stepCount)
+      _ = unsafe larger.update(fromContentsOf: storage[..<(row * stepCount)])
+      unsafe storage.deallocate()
+      unsafe storage = larger
+      if !indices.isEmpty {
+        indices += Array(repeating: -1, count: storage.count - indices.count)
+      }
+    }
+    unsafe floats(row).update(repeating: absent)
+    if !indices.isEmpty {
+      for step in 0..<stepCount { indices[row * stepCount + step] = -1 }
+    }
+    return row
+  }
+
+  /// Ends the row that `openRow` began.
+  func closeRow(_ set: LabelBytes, dropsName: Bool) {
+    labels.append(set)
+    self.dropsName.append(dropsName)
+  }
+
+  /// Adds row `row` of `other`, with other labels if `set` is given. Histograms are copied unless the pool is the same.
+  func append(_ row: Int, of other: VectorBatch, labels set: LabelBytes? = nil, dropsName: Bool? = nil) throws {
+    let new = try openRow()
+    _ = unsafe floats(new).update(fromContentsOf: other.floats(row))
+    if other.hasHistograms {
+      for step in 0..<stepCount {
+        let index = other.histogram(row, step)
+        if index >= 0 { setHistogram(new, step, other.pool === pool ? index : pool.append(index, of: other.pool)) }
+      }
+    }
+    closeRow(set ?? other.labels[row], dropsName: dropsName ?? other.dropsName[row])
+  }
+
+  /// Puts other labels in the place of those of all rows; `sets` has one a row.
+  func replaceLabels(_ sets: LabelSets) {
+    precondition(sets.count == count, "\(sets.count) label sets for \(count) rows")
+    labels = sets
+  }
+}
+
+/// What makes rows: a node of a query's plan. Used by one task.
+protocol VectorOperator: AnyObject {
+  /// The next rows; nil at the end. Two rows never have the same labels and a value at the same step.
+  func next() async throws -> VectorBatch?
+}
+
+extension VectorOperator {
+  /// All rows in one batch.
+  func all(_ context: QueryContext, stepCount: Int) async throws -> VectorBatch {
+    guard let first = try await next() else {
+      return try VectorBatch(stepCount: stepCount, capacity: 0, budget: context.budget)
+    }
+    while let batch = try await next() {
+      try context.checkCancellation()
+      for row in 0..<batch.count { try first.append(row, of: batch) }
+    }
+    return first
+  }
+}

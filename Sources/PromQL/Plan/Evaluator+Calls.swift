@@ -1,0 +1,228 @@
+// Calls of functions, and selectors.
+internal import TSModel
+
+extension Evaluator {
+  /// The operator of an instant selector.
+  func instantSelector(_ selector: VectorSelector, _ grid: StepGrid) throws -> any VectorOperator {
+    let window = try window(
+      grid, rangeMs: 0, offset: selector.offset, at: selector.at, boundaries: selector.boundaries)
+    let kernel: any RowKernel =
+      selector.boundaries == .smoothed
+      ? SmoothedInstantKernel(window: window, site: site(selector.position), annotations: context.annotations)
+      : InstantKernel(window: window, yields: .value)
+    return SelectorOperator(
+      request(selector, window), kernel, grid: grid, labelChange(dropsName: false), context)
+  }
+
+  /// The operator of a call that gives a vector.
+  func call(_ call: Call, _ grid: StepGrid) async throws -> any VectorOperator {
+    let name = call.function.name
+    let arguments = call.arguments.map(\.withoutParentheses)
+    if let function = elementwiseFunction(name) {
+      let child = try await vectorArgument(arguments.first, grid)
+      return merged(
+        ElementwiseOperator(child, labelChange(), context, value: function), .merges, grid)
+    }
+    switch name {
+    case "timestamp", "start_timestamp":
+      if case .vectorSelector(let selector) = arguments[0] {
+        return try timestamps(selector, name, grid)
+      }
+      let child = try await vector(arguments[0], grid)
+      return merged(EvaluationTimeOperator(child, grid, isEmpty: name != "timestamp", labelChange(), context), .merges, grid)
+    case "clamp", "clamp_min", "clamp_max", "round": return try await bounded(name, arguments, grid)
+    case "vector": return ConstantOperator(try await scalar(arguments[0], grid), context)
+    case "absent":
+      let child = try await vector(arguments[0], grid)
+      return AbsentOperator(child, labels: absentLabels(arguments[0]), stepCount: grid.count, context)
+    case "sort", "sort_desc", "sort_by_label", "sort_by_label_desc":
+      let child = try await vector(arguments[0], grid)
+      if grid.count > 1 || queryStartMs != queryEndMs {
+        context.annotations.add(
+          .warning, "sort is ineffective for range queries since results are always ordered by labels",
+          at: site(call.position))
+      }
+      let names = arguments.dropFirst().compactMap { argument -> [UInt8]? in
+        if case .stringLiteral(let literal) = argument { literal.bytes } else { nil }
+      }
+      return SortOperator(
+        child, name.hasPrefix("sort_by_label") ? .labels(names) : .value, isDescending: name.hasSuffix("_desc"),
+        stepCount: grid.count, context)
+    case "label_replace", "label_join":
+      let child = try await vector(arguments[0], grid)
+      let rewriting =
+        name == "label_join" ? try LabelJoin(arguments) as any LabelRewriting : try LabelReplacement(arguments)
+      let isName = rewriting.destination == LabelNames.name
+      return merged(LabelRewritingOperator(child, rewriting, setsName: isName, context), .fails, grid)
+    case "histogram_count", "histogram_sum", "histogram_avg", "histogram_stddev", "histogram_stdvar":
+      let child = try await vector(arguments[0], grid)
+      return merged(HistogramFunctionOperator(child, name, labelChange(), context), .merges, grid)
+    case "histogram_quantile", "histogram_quantiles", "histogram_fraction":
+      return try await histogramEstimate(name, arguments, grid)
+    case "info":
+      throw QueryError(.execution, "function \"info\" is not available")
+    default: return try await rangeCall(call, arguments, grid)
+    }
+  }
+
+  private func vectorArgument(_ argument: Expression?, _ grid: StepGrid) async throws -> any VectorOperator {
+    if let argument { return try await vector(argument, grid) }
+    return ConstantOperator((0..<grid.count).map { Double(grid.timeMs($0)) / 1000 }, context)
+  }
+
+  private func timestamps(_ selector: VectorSelector, _ function: String, _ grid: StepGrid) throws -> any VectorOperator {
+    let window = try window(grid, rangeMs: 0, offset: selector.offset, at: selector.at)
+    let isStart = function == "start_timestamp"
+    let kernel = InstantKernel(window: window, yields: isStart ? .startTime : .time)
+    let rows = SelectorOperator(
+      request(selector, window, function: function), kernel, grid: grid, labelChange(), context)
+    guard isStart, !context.options.usesStartTimestamps else { return merged(rows, .merges, grid) }
+    return ConstantOperator(nil, context)
+  }
+
+  private func bounded(_ name: String, _ arguments: [Expression], _ grid: StepGrid) async throws -> any VectorOperator {
+    let child = try await vector(arguments[0], grid)
+    var numbers: [[Double]] = []
+    for argument in arguments.dropFirst() { numbers.append(try await scalar(argument, grid)) }
+    func constant(_ value: Double) -> [Double] { Array(repeating: value, count: grid.count) }
+    if name == "round" {
+      let units = numbers.first ?? constant(1)
+      return merged(
+        ElementwiseOperator(child, labelChange(), context) { values in
+          for step in unsafe 0..<values.count where unsafe values[step].bitPattern != absentBits {
+            let inverse = 1 / units[step]
+            unsafe values[step] = (values[step] * inverse + 0.5).rounded(.down) / inverse
+          }
+        }, .merges, grid)
+    }
+    let lows = name == "clamp_max" ? constant(-.infinity) : numbers[0]
+    let highs = name == "clamp_min" ? constant(.infinity) : numbers[numbers.count - 1]
+    return merged(
+      ElementwiseOperator(child, labelChange(), context) { values in
+        for step in unsafe 0..<values.count where unsafe values[step].bitPattern != absentBits {
+          let value = unsafe ElementaryFunctions.minimum(highs[step], values[step])
+          unsafe values[step] = highs[step] < lows[step] ? absent : ElementaryFunctions.maximum(lows[step], value)
+        }
+      }, .merges, grid)
+  }
+
+  // MARK: Functions over ranges
+
+  private func rangeCall(_ call: Call, _ arguments: [Expression], _ grid: StepGrid) async throws -> any VectorOperator {
+    let name = call.function.name
+    guard let function = RangeFunction(name: name),
+      let place = arguments.firstIndex(where: { $0.valueType == .matrix })
+    else { throw QueryError(.internal, "function \(name) is not known to the engine") }
+    var parameters: [[Double]] = []
+    let argument = arguments[place]
+    let matrix = try await matrixSource(argument, function, grid)
+    for (index, other) in arguments.enumerated() where index != place {
+      parameters.append(try await scalar(other, grid))
+    }
+    let kernel = RangeKernel(
+      function: function, window: matrix.window, parameters: parameters, grid: grid, site: site(arguments[0]),
+      annotations: context.annotations, usesStartTimestamps: context.options.usesStartTimestamps,
+      checksTypeLabel: context.options.usesTypeAndUnitLabels)
+    let rows = matrix.rows(kernel, labelChange(dropsName: !function.keepsName))
+    if function == .absentOverTime {
+      return AbsentOperator(rows, labels: absentLabels(arguments[0]), stepCount: grid.count, context)
+    }
+    return merged(rows, .fails, grid)
+  }
+
+  /// Where the samples of a range vector come from.
+  private struct MatrixSource {
+    var window: SelectorWindow
+    var rows: (RangeKernel, LabelChange) -> any VectorOperator
+  }
+
+  private func matrixSource(
+    _ expression: Expression, _ function: RangeFunction, _ grid: StepGrid
+  ) async throws -> MatrixSource {
+    switch expression {
+    case .matrixSelector(let node):
+      let selector = node.selector
+      try function.check(selector.boundaries)
+      let window = try window(
+        grid, rangeMs: try durationMs(node.range), offset: selector.offset, at: selector.at,
+        boundaries: selector.boundaries)
+      let request = request(selector, window, function: function.rawValue)
+      let context = context
+      return MatrixSource(window: window) { kernel, labelChange in
+        SelectorOperator(request, kernel, grid: grid, labelChange, context)
+      }
+    case .subquery(let node):
+      let rangeMs = try durationMs(node.range)
+      let window = try window(grid, rangeMs: rangeMs, offset: node.offset, at: node.at)
+      let inner = try subqueryGrid(node, window)
+      let child = try await vector(node.expression, inner)
+      let context = context
+      return MatrixSource(window: window) { kernel, labelChange in
+        SubqueryOperator(child, inner: inner, kernel, grid: grid, labelChange, context)
+      }
+    default: throw QueryError(.internal, "an expression of type \(expression.valueType) is no range vector")
+    }
+  }
+
+  /// The times at which a subquery's expression is evaluated: multiples of its step in its windows.
+  func subqueryGrid(_ node: Subquery, _ window: SelectorWindow) throws -> StepGrid {
+    let said = try durationMs(node.step)
+    let stepMs = said > 0 ? said : context.options.subqueryStepMs
+    let before = window.grid.startMs &- window.rangeMs
+    // Division truncates toward zero, also of negative times.
+    var start = stepMs &* (before / stepMs)
+    if start <= before { start = start &+ stepMs }
+    return StepGrid(startMs: start, endMs: window.grid.lastMs, stepMs: stepMs)
+  }
+
+  // MARK: Labels
+
+  /// The labels of what `absent` gives: those that a selector fixes by equality, each once.
+  func absentLabels(_ expression: Expression) -> Labels {
+    let selector: VectorSelector
+    switch expression {
+    case .vectorSelector(let node): selector = node
+    case .matrixSelector(let node): selector = node.selector
+    default: return Labels()
+    }
+    var (values, dropped) = ([String: String](), Set<String>())
+    for matcher in selector.matchers where matcher.name != "__name__" {
+      if matcher.kind == .equal, values[matcher.name] == nil, !dropped.contains(matcher.name) {
+        values[matcher.name] = matcher.value
+      } else {
+        values[matcher.name] = nil
+        dropped.insert(matcher.name)
+      }
+    }
+    return Labels(values.map { ($0.key, $0.value) })
+  }
+
+  // MARK: Histograms
+
+  private func histogramEstimate(
+    _ name: String, _ arguments: [Expression], _ grid: StepGrid
+  ) async throws -> any VectorOperator {
+    var numbers: [[Double]] = []
+    var sites: [QuerySite] = []
+    var child: (any VectorOperator)?
+    var vectorSite = QuerySite(position: 0, order: 0)
+    var label: [UInt8]?
+    for argument in arguments {
+      switch argument.valueType {
+      case .scalar:
+        numbers.append(try await scalar(argument, grid))
+        sites.append(site(argument))
+      case .string: if case .stringLiteral(let literal) = argument { label = literal.bytes }
+      case .vector, .matrix:
+        child = try await vector(argument, grid)
+        vectorSite = site(argument)
+      }
+    }
+    guard let child else { throw QueryError(.internal, "\(name) without a vector") }
+    let estimate: HistogramEstimate =
+      name == "histogram_fraction"
+      ? .fraction(lower: numbers[0], upper: numbers[1]) : .quantiles(numbers, sites, label: label)
+    return merged(
+      HistogramEstimateOperator(child, estimate, at: vectorSite, grid: grid, context), .merges, grid)
+  }
+}

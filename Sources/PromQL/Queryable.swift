@@ -1,0 +1,52 @@
+// What queries read through. Blocks in a folder, other stores and the scripts of tests answer it alike.
+public import TSModel
+
+/// Which series a selector wants, and what it will do with them.
+public struct SelectRequest: Sendable {
+  /// All must match.
+  public var matchers: [LabelMatcher]
+  /// Samples outside it are not looked at; a source may bring them nevertheless.
+  public var timeRange: TimeRange
+  /// Distance between evaluations, milliseconds; 0 where there is only one.
+  public var stepMs: Int64 = 0
+  /// The selector's range, milliseconds; 0 for an instant selector.
+  public var rangeMs: Int64 = 0
+  /// The function or aggregation that consumes the samples; empty where there is none.
+  public var function = ""
+  /// Labels of the aggregation around it.
+  public var grouping: [String] = []
+  /// Whether `grouping` are the labels to keep rather than those to leave out.
+  public var isBy = false
+  /// What memory is charged to.
+  public var budget: MemoryBudget?
+
+  /// Series that match, with samples in `timeRange`.
+  public init(matchers: [LabelMatcher], timeRange: TimeRange) {
+    self.matchers = matchers
+    self.timeRange = timeRange
+  }
+}
+
+/// A source of series.
+public protocol Queryable: Sendable {
+  /// The series that `request` wants, in ascending order of their labels and each once.
+  func select(_ request: SelectRequest) async throws -> any SeriesStream
+}
+
+/// Series of one request, in order. Used by one task at a time.
+public protocol SeriesStream: AnyObject, Sendable {
+  /// The next series, a few hundred at most; nil at the end.
+  func next() async throws -> (any SeriesPart)?
+  /// What could not be read so far, as sentences for people.
+  var warnings: [String] { get }
+}
+
+/// Some series of a stream, which any number of tasks may read.
+public protocol SeriesPart: Sendable {
+  /// How many series there are.
+  var count: Int { get }
+  /// Adds the labels of all of them to `sets`.
+  func appendLabels(to sets: inout LabelSets)
+  /// Replaces what `columns` hold by the samples of series `index`, ascending by time, each time once.
+  func decode(_ index: Int, into columns: inout SampleColumns) throws
+}

@@ -1,0 +1,102 @@
+// All samples of one series: floats in columns, native histograms in a pool, each by time.
+
+/// The samples of one series. A series may have both kinds; at one time it has one of them.
+///
+/// Its memory is used again for the next series, so that it grows to the largest and then stays.
+public struct SampleColumns: ~Copyable {
+  /// Floats, ascending by time; stale markers are among them.
+  public var floats = FloatColumns()
+  /// Times of the histograms, milliseconds since the Unix epoch, ascending.
+  public private(set) var histogramTimesMs: [Int64] = []
+  /// Since when each histogram has been counting, milliseconds; 0 where that is not known.
+  public private(set) var histogramStartTimesMs: [Int64] = []
+  /// Each histogram's index in `pool`. A stale marker is a histogram with the stale sum.
+  public private(set) var histogramIndices: [Int32] = []
+  /// Where the histograms are.
+  public let pool = HistogramPool()
+
+  /// No samples.
+  public init() {}
+
+  /// How many histograms there are.
+  public var histogramCount: Int { histogramIndices.count }
+
+  /// Forgets the samples and keeps the memory.
+  public mutating func removeAll() {
+    floats.removeAll()
+    histogramTimesMs.removeAll(keepingCapacity: true)
+    histogramStartTimesMs.removeAll(keepingCapacity: true)
+    histogramIndices.removeAll(keepingCapacity: true)
+    pool.removeAll()
+  }
+
+  /// Adds a histogram that is in `pool` already, behind the others.
+  public mutating func append(histogram index: Int32, timestampMs: Int64, startTimestampMs: Int64 = 0) {
+    histogramTimesMs.append(timestampMs)
+    histogramStartTimesMs.append(startTimestampMs)
+    histogramIndices.append(index)
+  }
+
+  /// Adds a histogram behind the others.
+  public mutating func append(_ histogram: Histogram, timestampMs: Int64, startTimestampMs: Int64 = 0) {
+    append(histogram: pool.append(histogram), timestampMs: timestampMs, startTimestampMs: startTimestampMs)
+  }
+
+  /// Puts the histograms in order of time. Where two have the same time, the one that came first stays.
+  public mutating func sortHistograms() {
+    let times = histogramTimesMs
+    guard zip(times, times.dropFirst()).contains(where: { $0 >= $1 }) else { return }
+    let order = times.indices.sorted { (times[$0], $0) < (times[$1], $1) }
+    let (starts, indices) = (histogramStartTimesMs, histogramIndices)
+    histogramTimesMs.removeAll(keepingCapacity: true)
+    histogramStartTimesMs.removeAll(keepingCapacity: true)
+    histogramIndices.removeAll(keepingCapacity: true)
+    for place in order where histogramTimesMs.last != times[place] {
+      append(histogram: indices[place], timestampMs: times[place], startTimestampMs: starts[place])
+    }
+  }
+}
+
+extension SampleColumns {
+  /// Takes stale markers out, of both kinds.
+  public mutating func removeStaleMarkers() {
+    floats.removeStaleMarkers()
+    guard histogramIndices.contains(where: { pool.headers[Int($0)].sum.bitPattern == Histogram.staleSumBits }) else { return }
+    var kept = 0
+    for place in histogramIndices.indices
+    where pool.headers[Int(histogramIndices[place])].sum.bitPattern != Histogram.staleSumBits {
+      histogramTimesMs[kept] = histogramTimesMs[place]
+      histogramStartTimesMs[kept] = histogramStartTimesMs[place]
+      histogramIndices[kept] = histogramIndices[place]
+      kept += 1
+    }
+    histogramTimesMs.removeSubrange(kept...)
+    histogramStartTimesMs.removeSubrange(kept...)
+    histogramIndices.removeSubrange(kept...)
+  }
+
+  /// Which histograms lie in (after, upTo].
+  public func histogramRange(after startMs: Int64, upTo endMs: Int64) -> Range<Int> {
+    let low = firstIndex(histogramTimesMs.count) { histogramTimesMs[$0] > startMs }
+    let high = firstIndex(histogramTimesMs.count) { histogramTimesMs[$0] > endMs }
+    return low..<max(low, high)
+  }
+
+  /// Which floats lie in (after, upTo].
+  public func floatRange(after startMs: Int64, upTo endMs: Int64) -> Range<Int> {
+    let times = floats.timestampsMs
+    let low = firstIndex(times.count) { times[$0] > startMs }
+    let high = firstIndex(times.count) { times[$0] > endMs }
+    return low..<max(low, high)
+  }
+}
+
+/// The first of `count` indices that fulfils an ascending condition.
+private func firstIndex(_ count: Int, where condition: (Int) -> Bool) -> Int {
+  var (low, high) = (0, count)
+  while low < high {
+    let middle = (low + high) / 2
+    if condition(middle) { high = middle } else { low = middle + 1 }
+  }
+  return low
+}
