@@ -1,5 +1,6 @@
 // What a query has to tell beside its answer: warnings and infos, with the place in the query that they are about.
 internal import Synchronization
+internal import TSModel
 
 /// A place in the query that an annotation is about.
 struct QuerySite: Sendable {
@@ -77,7 +78,7 @@ public final class Annotations: Sendable {
         let times = overlap.count > 1 ? " (\(overlap.count) occurrences)" : ""
         warnings.append(
           "PromQL warning: sample has start time that overlaps with previous sample timestamp for metric "
-            + "\(quoted(name))\(times) (\(place(overlap.site.position)))")
+            + "\(quotedText(name))\(times) (\(place(overlap.site.position)))")
       }
       for (name, forced) in found.forced { infos.append(forced.text(metricName: name, place(forced.site.position))) }
       return (warnings.sorted(), infos.sorted())
@@ -120,7 +121,7 @@ struct ForcedMonotonicity: Sendable {
   }
 
   func text(metricName: String, _ place: String) -> String {
-    let name = metricName.isEmpty ? "" : " for metric name \(quoted(metricName))"
+    let name = metricName.isEmpty ? "" : " for metric name \(quotedText(metricName))"
     return "PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see "
       + "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)\(name), from buckets "
       + "\(goText(minBucket)) to \(goText(maxBucket)), with a max diff of "

@@ -43,7 +43,7 @@ public struct QueryEngine: Sendable {
   /// The answer. Throws `QueryError`, or what the source threw.
   public func answer(_ request: QueryRequest, from queryable: any Queryable) async throws -> QueryResult {
     let expression: Expression
-    do throws(ParseErrors) {
+    do throws(ParseError) {
       expression = try Expression(parsing: request.query, options: parserOptions)
     } catch { throw QueryError(.badData, error.description, cause: error) }
     let isInstant = request.stepMs == 0
@@ -74,7 +74,7 @@ public struct QueryEngine: Sendable {
       ? StepGrid(atMs: request.startMs)
       : StepGrid(startMs: request.startMs, endMs: request.endMs, stepMs: request.stepMs)
     let evaluator = Evaluator(
-      context, startMs: request.startMs, endMs: isInstant ? request.startMs : request.endMs, stepMs: request.stepMs)
+      context, expression, startMs: request.startMs, endMs: isInstant ? request.startMs : request.endMs, stepMs: request.stepMs)
     let value = try await value(of: expression, grid, evaluator, isInstant: isInstant)
     let texts = annotations.texts
     return QueryResult(value: value, grid: grid, warnings: texts.warnings, infos: texts.infos)

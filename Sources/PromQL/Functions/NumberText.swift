@@ -90,3 +90,22 @@ func sixDecimalsText(_ value: Double) -> String {
   let padded = String(repeating: "0", count: max(0, 7 - digits.utf8.count)) + digits
   return (value.sign == .minus ? "-" : "") + padded.dropLast(6) + "." + padded.suffix(6)
 }
+
+/// `value` as a label of the exposition formats: whole numbers with `.0`.
+func openMetricsText(_ value: Double) -> String {
+  let text = goText(value)
+  return text.utf8.contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "e") || $0 == UInt8(ascii: "N") || $0 == UInt8(ascii: "I") }
+    ? text : text + ".0"
+}
+
+/// The number that a text says, in the forms that Go reads; nil where it says none.
+package func number(_ text: String) -> Double? {
+  switch text.lowercased() {
+  case "inf", "+inf", "infinity", "+infinity": return .infinity
+  case "-inf", "-infinity": return -.infinity
+  case "nan": return .nan
+  default:
+    guard let first = text.utf8.first, first != UInt8(ascii: " "), !text.lowercased().hasPrefix("nan") else { return nil }
+    return Double(text)
+  }
+}

@@ -95,7 +95,7 @@ final class CountValuesAggregation: VectorOperator {
   ) throws {
     let text = String(validating: label, as: UTF8.self)
     guard let text, !text.isEmpty else {
-      throw QueryError.execution("invalid label name \(quoted(String(decoding: label, as: UTF8.self)))")
+      throw QueryError.execution("invalid label name \(quotedText(label[...]))")
     }
     (self.child, self.label, self.stepCount, self.context) = (child, label, stepCount, context)
     grouping = Grouping(isWithout ? names : names + [text], without: isWithout)
@@ -114,7 +114,7 @@ final class CountValuesAggregation: VectorOperator {
           let text =
             switch element {
             case .float(let value): fixedText(value)
-            case .histogram(let index, let pool): histogramText(pool.histogram(index))
+            case .histogram(let index, let pool): histogramText(index, pool)
             }
           editor.set(label, text.utf8)
           let group = grouping.group(of: editor.bytes[...])

@@ -21,11 +21,7 @@ final class ElementwiseOperator: VectorOperator {
     _ child: any VectorOperator, _ labelChange: LabelChange, _ context: QueryContext,
     value function: @escaping (Double) -> Double
   ) {
-    self.init(child, labelChange, context) { values in
-      for step in unsafe 0..<values.count where unsafe values[step].bitPattern != absentBits {
-        unsafe values[step] = function(values[step])
-      }
-    }
+    self.init(child, labelChange, context) { values in unsafe changePresent(values) { function($1) } }
   }
 
   func next() async throws -> VectorBatch? {
@@ -60,10 +56,7 @@ final class NegationOperator: VectorOperator {
   func next() async throws -> VectorBatch? {
     guard let batch = try await child.next() else { return nil }
     for row in 0..<batch.count {
-      let values = unsafe batch.floats(row)
-      for step in 0..<batch.stepCount where unsafe values[step].bitPattern != absentBits {
-        unsafe values[step] = -values[step]
-      }
+      unsafe changePresent(batch.floats(row)) { -$1 }
       guard batch.hasHistograms else { continue }
       for step in 0..<batch.stepCount {
         let index = batch.histogram(row, step)

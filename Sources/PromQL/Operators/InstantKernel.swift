@@ -16,6 +16,8 @@ enum InstantYield: Sendable {
 struct InstantKernel: RowKernel {
   let window: SelectorWindow
   let yields: InstantYield
+  /// Whether a histogram is an error: of info metrics.
+  var refusesHistograms = false
 
   var wantsStaleMarkers: Bool { true }
 
@@ -44,6 +46,10 @@ struct InstantKernel: RowKernel {
       let endMs = window.grid.timeMs(place)
       let floatMs = newestFloatMs(samples, scratch, place, endMs)
       if let found = newest.newest(samples, endMs, window.lookbackMs), found.timeMs > floatMs ?? .min {
+        if refusesHistograms {
+          throw QueryError.execution(
+            "this should be an info metric, with float samples: \(labelSetText(labels))")
+        }
         set(found, in: samples, batch, row, step)
       } else if floatMs != nil, scratch.doubles[place].bitPattern != absentBits {
         unsafe batch.floats(row)[step] =

@@ -101,5 +101,17 @@ struct LabelEditor {
   }
 }
 
-/// A set as Prometheus prints it in messages: `{job="api", zone="a"}`, the name in front where there is one.
-func labelSetText(_ set: LabelBytes) -> String { Labels(set).description }
+/// A set as Prometheus prints it in messages: `{__name__="up", job="api"}`.
+func labelSetText(_ set: LabelBytes) -> String {
+  let labels = LabelBytesIterator(set).map { label in
+    let isPlain = label.name.enumerated().allSatisfy { index, byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"): true
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): index > 0
+      default: false
+      }
+    }
+    return (isPlain ? String(decoding: label.name, as: UTF8.self) : quotedText(label.name)) + "=" + quotedText(label.value)
+  }
+  return "{" + labels.joined(separator: ", ") + "}"
+}

@@ -29,7 +29,7 @@ struct RangeKernel: RowKernel {
     if function == .rate || function == .increase { checkCounter(labels, batch, row) }
   }
 
-  private func evaluateFloats(
+  func evaluateFloats(
     _ samples: borrowing SampleColumns, _ labels: LabelBytes, into batch: VectorBatch, row: Int,
     _ scratch: inout KernelScratch
   ) throws {
@@ -147,13 +147,13 @@ struct RangeKernel: RowKernel {
       annotations.add(
         .info,
         "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got "
-          + "\(quoted(type)): \(quoted(name))", at: site)
+          + "\(quotedText(type)): \(quotedText(name))", at: site)
       return
     }
     guard !["_total", "_sum", "_count", "_bucket"].contains(where: { name.hasSuffix($0) }) else { return }
     annotations.add(
       .info,
-      "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \(quoted(name))", at: site)
+      "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \(quotedText(name))", at: site)
   }
 }
 

@@ -20,18 +20,20 @@ final class SelectorOperator: VectorOperator {
   private let kernel: any RowKernel
   private let grid: StepGrid
   private let labelChange: LabelChange
+  private let keepsBuckets: Bool
   private var stream: (any SeriesStream)?
   private var ready: [VectorBatch] = []
   private var isAtEnd = false
 
   init(
     _ request: SelectRequest, _ kernel: any RowKernel, grid: StepGrid, _ labelChange: LabelChange,
-    _ context: QueryContext
+    keepsBuckets: Bool = true, _ context: QueryContext
   ) {
     self.request = request
     self.kernel = kernel
     self.grid = grid
     self.labelChange = labelChange
+    self.keepsBuckets = keepsBuckets
     self.context = context
   }
 
@@ -58,13 +60,13 @@ final class SelectorOperator: VectorOperator {
     }
     if isAtEnd { for warning in stream.warnings { context.annotations.add(sourceWarning: warning) } }
     if parts.count <= 1 {
-      for part in parts { ready.append(try Self.rows(of: part, kernel, grid, labelChange, context)) }
+      for part in parts { ready.append(try work.rows(of: part)) }
       return
     }
-    let (kernel, grid, labelChange, context) = (kernel, grid, labelChange, context)
+    let work = work
     ready = try await withThrowingTaskGroup(of: (Int, VectorBatch).self) { group in
       for (index, part) in parts.enumerated() {
-        group.addTask { (index, try Self.rows(of: part, kernel, grid, labelChange, context)) }
+        group.addTask { (index, try work.rows(of: part)) }
       }
       var batches: [(Int, VectorBatch)] = []
       for try await batch in group { batches.append(batch) }
@@ -72,10 +74,23 @@ final class SelectorOperator: VectorOperator {
     }
   }
 
-  private static func rows(
-    of part: any SeriesPart, _ kernel: any RowKernel, _ grid: StepGrid, _ labelChange: LabelChange,
-    _ context: QueryContext
-  ) throws -> VectorBatch {
+  private var work: PartWork {
+    PartWork(
+      kernel: kernel, grid: grid, labelChange: labelChange, minTimeMs: request.timeRange.minTimeMs,
+      keepsBuckets: keepsBuckets, context: context)
+  }
+}
+
+/// What is done with each part of a stream, by any task.
+private struct PartWork: Sendable {
+  let kernel: any RowKernel
+  let grid: StepGrid
+  let labelChange: LabelChange
+  let minTimeMs: Int64
+  let keepsBuckets: Bool
+  let context: QueryContext
+
+  func rows(of part: any SeriesPart) throws -> VectorBatch {
     let batch = try VectorBatch(stepCount: grid.count, capacity: part.count, budget: context.budget)
     var sets = LabelSets()
     part.appendLabels(to: &sets)
@@ -85,6 +100,7 @@ final class SelectorOperator: VectorOperator {
       if index % 64 == 63 { try context.checkCancellation() }
       try part.decode(index, into: &samples)
       if !kernel.wantsStaleMarkers { samples.removeStaleMarkers() }
+      if !keepsBuckets { samples.keepStatistics(from: minTimeMs) }
       let row = try batch.openRow()
       try kernel.evaluate(samples, sets[index], into: batch, row: row, &scratch)
       guard batch.hasValues(row) else { continue }

@@ -30,7 +30,7 @@ struct SmoothedInstantKernel: RowKernel {
       guard !histograms.isEmpty else { continue }
       if !samples.floatRange(after: timeMs &- window.lookbackMs, upTo: timeMs &+ window.lookbackMs).isEmpty {
         annotations.add(
-          .warning, "encountered a mix of histograms and floats for metric name \(quoted(name))", at: site)
+          .warning, "encountered a mix of histograms and floats for metric name \(quotedText(name))", at: site)
         batch.clear(row, step)
         continue
       }

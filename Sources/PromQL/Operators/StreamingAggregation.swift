@@ -94,7 +94,7 @@ final class StreamingAggregation: VectorOperator {
 }
 
 /// Sums, means and so on of floats: group by group, a number of columns of `stepCount` each.
-struct FloatAccumulators {
+struct FloatAccumulators: ~Copyable {
   private let aggregate: StreamingAggregate
   private let stepCount: Int
   private var groupCount = 0
@@ -320,7 +320,7 @@ struct HistogramAccumulators {
     annotations.add(
       .warning,
       "vector contains a mix of histograms with exponential and custom buckets schemas for metric name "
-        + quoted(metricName), at: site)
+        + quotedText(metricName), at: site)
   }
 
   private func noteReconciled() {

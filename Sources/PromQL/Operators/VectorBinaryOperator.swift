@@ -105,14 +105,15 @@ private struct RowJoin {
     }
   }
 
-  private mutating func fail(_ step: Int, _ message: @autoclosure () -> String) {
+  private mutating func fail(_ step: Int, _ message: String) {
     if let failure, failure.step <= step { return }
-    failure = (step, .execution(message()))
+    failure = (step, .execution(message))
   }
 
   /// All results.
   mutating func rows() throws -> VectorBatch {
     let chosen = chooseOnes()
+    let (one, onesOfGroup, stepCount) = (one, onesOfGroup, stepCount)
     let pairs = try VectorBatch(stepCount: stepCount, capacity: 1, pool: merger.rows.pool, budget: context.budget)
     for row in 0..<many.count {
       if row % 64 == 63 { try context.checkCancellation() }

@@ -11,7 +11,8 @@ extension Evaluator {
       ? SmoothedInstantKernel(window: window, site: site(selector.position), annotations: context.annotations)
       : InstantKernel(window: window, yields: .value)
     return SelectorOperator(
-      request(selector, window), kernel, grid: grid, labelChange(dropsName: false), context)
+      request(selector, window), kernel, grid: grid, labelChange(dropsName: false),
+      keepsBuckets: !statisticsOnly.contains(selector), context)
   }
 
   /// The operator of a call that gives a vector.
@@ -52,15 +53,17 @@ extension Evaluator {
       let child = try await vector(arguments[0], grid)
       let rewriting =
         name == "label_join" ? try LabelJoin(arguments) as any LabelRewriting : try LabelReplacement(arguments)
-      let isName = rewriting.destination == LabelNames.name
-      return merged(LabelRewritingOperator(child, rewriting, setsName: isName, context), .fails, grid)
+      return MergingRows(
+        LabelRewritingOperator(child, rewriting, context), .merges, stepCount: grid.count, context)
     case "histogram_count", "histogram_sum", "histogram_avg", "histogram_stddev", "histogram_stdvar":
       let child = try await vector(arguments[0], grid)
-      return merged(HistogramFunctionOperator(child, name, labelChange(), context), .merges, grid)
+      return merged(HistogramFunctionOperator(
+          child, name,
+          LabelChange(
+            dropsName: true, filter: .dropping([LabelNames.name]), isDelayed: context.options.delaysNameRemoval), context), .merges, grid)
     case "histogram_quantile", "histogram_quantiles", "histogram_fraction":
       return try await histogramEstimate(name, arguments, grid)
-    case "info":
-      throw QueryError(.execution, "function \"info\" is not available")
+    case "info": return try await info(arguments, grid)
     default: return try await rangeCall(call, arguments, grid)
     }
   }
@@ -89,9 +92,9 @@ extension Evaluator {
       let units = numbers.first ?? constant(1)
       return merged(
         ElementwiseOperator(child, labelChange(), context) { values in
-          for step in unsafe 0..<values.count where unsafe values[step].bitPattern != absentBits {
+          unsafe changePresent(values) { step, value in
             let inverse = 1 / units[step]
-            unsafe values[step] = (values[step] * inverse + 0.5).rounded(.down) / inverse
+            return (value * inverse + 0.5).rounded(.down) / inverse
           }
         }, .merges, grid)
     }
@@ -99,9 +102,9 @@ extension Evaluator {
     let highs = name == "clamp_min" ? constant(.infinity) : numbers[numbers.count - 1]
     return merged(
       ElementwiseOperator(child, labelChange(), context) { values in
-        for step in unsafe 0..<values.count where unsafe values[step].bitPattern != absentBits {
-          let value = unsafe ElementaryFunctions.minimum(highs[step], values[step])
-          unsafe values[step] = highs[step] < lows[step] ? absent : ElementaryFunctions.maximum(lows[step], value)
+        unsafe changePresent(values) { step, value in
+          highs[step] < lows[step]
+            ? absent : ElementaryFunctions.maximum(lows[step], ElementaryFunctions.minimum(highs[step], value))
         }
       }, .merges, grid)
   }
@@ -147,9 +150,9 @@ extension Evaluator {
         grid, rangeMs: try durationMs(node.range), offset: selector.offset, at: selector.at,
         boundaries: selector.boundaries)
       let request = request(selector, window, function: function.rawValue)
-      let context = context
+      let (context, keepsBuckets) = (context, !statisticsOnly.contains(selector))
       return MatrixSource(window: window) { kernel, labelChange in
-        SelectorOperator(request, kernel, grid: grid, labelChange, context)
+        SelectorOperator(request, kernel, grid: grid, labelChange, keepsBuckets: keepsBuckets, context)
       }
     case .subquery(let node):
       let rangeMs = try durationMs(node.range)

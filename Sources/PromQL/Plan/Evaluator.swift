@@ -11,10 +11,13 @@ final class Evaluator {
   let queryStartMs: Int64
   let queryEndMs: Int64
   let queryStepMs: Int64
+  /// Which selectors need no buckets of their histograms.
+  let statisticsOnly: StatisticsOnly
   private var order = 0
 
-  init(_ context: QueryContext, startMs: Int64, endMs: Int64, stepMs: Int64) {
+  init(_ context: QueryContext, _ expression: Expression, startMs: Int64, endMs: Int64, stepMs: Int64) {
     (self.context, queryStartMs, queryEndMs, queryStepMs) = (context, startMs, endMs, stepMs)
+    statisticsOnly = StatisticsOnly(expression)
   }
 
   /// Where annotations about `expression` point. Asked for in the order of evaluation.

@@ -108,6 +108,13 @@ public final class HistogramPool: @unchecked Sendable {
     return Int32(clamping: headers.count - 1)
   }
 
+  /// The same with the buckets that begin at `start` of a larger column.
+  package func append(_ header: PooledHistogram, buckets values: Span<Double>, at start: Int) -> Int32 {
+    unsafe values.withUnsafeBufferPointer { values in
+      unsafe append(header, buckets: UnsafeBufferPointer(rebasing: values[start..<start + header.bucketCount]))
+    }
+  }
+
   /// Adds a histogram; counts that are integers become doubles. Returns its index.
   public func append(_ histogram: Histogram) -> Int32 {
     guard case .float(let count, let zeroCount, let positive, let negative) = histogram.asFloat.counts else { return -1 }
