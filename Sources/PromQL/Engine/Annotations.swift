@@ -1,4 +1,5 @@
 // What a query has to tell beside its answer: warnings and infos, with the place in the query that they are about.
+internal import CTSDB
 internal import Synchronization
 internal import TSModel
 
@@ -132,15 +133,15 @@ struct ForcedMonotonicity: Sendable {
 
 /// A time as `2025-06-02T00:00:00Z`, whole seconds.
 private func utcText(_ timeMs: Int64) -> String {
-  // Truncated toward zero, as whole seconds of Unix time are there.
   let seconds = timeMs / 1000
-  let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
-  let date = CivilDate(daysSinceEpoch: days)
-  let rest = seconds - days * 86_400
+  func part(_ function: tsdb_unary, _ width: Int = 2) -> String {
+    pad(Int64(tsdb_unary_of(function, Double(seconds))), width)
+  }
   func pad(_ value: Int64, _ width: Int) -> String {
     let digits = String(value)
     return String(repeating: "0", count: max(0, width - digits.count)) + digits
   }
-  return "\(pad(date.year, 4))-\(pad(Int64(date.month), 2))-\(pad(Int64(date.day), 2))T"
-    + "\(pad(rest / 3600, 2)):\(pad(rest / 60 % 60, 2)):\(pad(rest % 60, 2))Z"
+  let second = (seconds % 60 + 60) % 60
+  return "\(part(TSDB_YEAR, 4))-\(part(TSDB_MONTH))-\(part(TSDB_DAY_OF_MONTH))T\(part(TSDB_HOUR)):\(part(TSDB_MINUTE)):"
+    + "\(pad(second, 2))Z"
 }

@@ -1,8 +1,9 @@
 // Functions that look at each value alone.
+internal import CTSDB
 internal import TSModel
 
 /// Rows of another operator, each float changed. Histograms have no such result.
-final class ElementwiseOperator: VectorOperator {
+@safe final class ElementwiseOperator: VectorOperator {
   private let child: any VectorOperator
   private let function: (_ values: UnsafeMutableBufferPointer<Double>) -> Void
   private let labelChange: LabelChange
@@ -17,11 +18,10 @@ final class ElementwiseOperator: VectorOperator {
   }
 
   /// The same for a function of one value.
-  convenience init(
-    _ child: any VectorOperator, _ labelChange: LabelChange, _ context: QueryContext,
-    value function: @escaping (Double) -> Double
-  ) {
-    self.init(child, labelChange, context) { values in unsafe changePresent(values) { function($1) } }
+  convenience init(_ child: any VectorOperator, _ labelChange: LabelChange, _ context: QueryContext, _ function: tsdb_unary) {
+    self.init(child, labelChange, context) { values in
+      _ = unsafe tsdb_row_unary(function, values.baseAddress, values.count, values.baseAddress)
+    }
   }
 
   func next() async throws -> VectorBatch? {
@@ -56,7 +56,8 @@ final class NegationOperator: VectorOperator {
   func next() async throws -> VectorBatch? {
     guard let batch = try await child.next() else { return nil }
     for row in 0..<batch.count {
-      unsafe changePresent(batch.floats(row)) { -$1 }
+      let values = unsafe batch.floats(row)
+      _ = unsafe tsdb_row_unary(TSDB_NEGATE, values.baseAddress, values.count, values.baseAddress)
       guard batch.hasHistograms else { continue }
       for step in 0..<batch.stepCount {
         let index = batch.histogram(row, step)

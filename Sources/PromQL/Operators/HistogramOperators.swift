@@ -1,4 +1,5 @@
 // Functions of native histograms, and estimates from native and classic ones.
+internal import CTSDB
 internal import TSModel
 
 /// A number of each histogram: `histogram_count` and its kin. Floats have none.
@@ -81,7 +82,7 @@ final class HistogramEstimateOperator: VectorOperator {
         self.fraction(index, rows.pool, lower[step], upper[step], name)
       }
       try addClassics(classics, conflicts, merger, suffix: nil) { buckets, step, _ in
-        buckets.fraction(from: lower[step], to: upper[step])
+        unsafe tsdb_classic_fraction(&buckets, buckets.count, lower[step], upper[step])
       }
     case .quantiles(let quantiles, _, let label):
       for numbers in quantiles {
@@ -91,9 +92,10 @@ final class HistogramEstimateOperator: VectorOperator {
           self.quantile(index, rows.pool, numbers[step], name)
         }
         try addClassics(classics, conflicts, merger, suffix: suffix) { buckets, step, name in
-          let result = buckets.quantile(numbers[step])
-          if let forced = result.forced { self.noteForced(forced, step, name) }
-          return result.value
+          var repair = tsdb_classic_repair()
+          let value = unsafe tsdb_classic_quantile(&buckets, buckets.count, numbers[step], &repair)
+          if repair.is_forced { self.noteForced(repair, step, name) }
+          return value
         }
       }
     }
@@ -236,7 +238,7 @@ final class HistogramEstimateOperator: VectorOperator {
 
   private func addClassics(
     _ classics: [Classic], _ conflicts: Set<Conflict>, _ merger: RowMerger,
-    suffix: (name: [UInt8], value: [UInt8])?, _ value: (inout ClassicBuckets, Int, String) -> Double
+    suffix: (name: [UInt8], value: [UInt8])?, _ value: (inout [tsdb_classic_bucket], Int, String) -> Double
   ) throws {
     let one = try VectorBatch(stepCount: grid.count, capacity: 1, budget: context.budget)
     for classic in classics {
@@ -246,13 +248,13 @@ final class HistogramEstimateOperator: VectorOperator {
       let name = messageName(classic.labels[...])
       // Bounds are the same at all steps: they are put in order once.
       let ordered = classic.rows.sorted { ($0.bound, $0.row) < ($1.bound, $1.row) }
-      var buckets = ClassicBuckets()
+      var buckets: [tsdb_classic_bucket] = []
       for step in 0..<grid.count {
         guard conflicts.isEmpty || !conflicts.contains(Conflict(key: classic.labels, step: step)) else { continue }
-        buckets.removeAll()
+        buckets.removeAll(keepingCapacity: true)
         for (bound, row) in ordered {
           let count = unsafe classic.source.floats(row)[step]
-          if count.bitPattern != absentBits { buckets.append(bound: bound, count: count) }
+          if count.bitPattern != absentBits { buckets.append(tsdb_classic_bucket(upper_bound: bound, count: count)) }
         }
         if !buckets.isEmpty { unsafe values[step] = value(&buckets, step, name) }
       }
@@ -262,11 +264,11 @@ final class HistogramEstimateOperator: VectorOperator {
     }
   }
 
-  private func noteForced(_ forced: ClassicBuckets.Forced, _ step: Int, _ name: String) {
+  private func noteForced(_ forced: tsdb_classic_repair, _ step: Int, _ name: String) {
     let timeMs = grid.timeMs(step)
     context.annotations.add(
       ForcedMonotonicity(
-        site: site, minTimeMs: timeMs, maxTimeMs: timeMs, minBucket: forced.minBound, maxBucket: forced.maxBound,
-        maxDifference: forced.maxDifference), metricName: name)
+        site: site, minTimeMs: timeMs, maxTimeMs: timeMs, minBucket: forced.bound_min, maxBucket: forced.bound_max,
+        maxDifference: forced.difference_max), metricName: name)
   }
 }

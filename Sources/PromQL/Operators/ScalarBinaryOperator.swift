@@ -1,4 +1,5 @@
 // A binary operation between rows and a number a step.
+internal import CTSDB
 internal import TSModel
 
 /// Rows of another operator combined with a scalar.
@@ -31,17 +32,18 @@ final class ScalarBinaryOperator: VectorOperator {
   }
 
   private func floatsOnly(_ batch: VectorBatch) -> VectorBatch {
-    let isComparison = operation.isComparison
     for row in 0..<batch.count {
       let values = unsafe batch.floats(row)
-      for step in 0..<batch.stepCount where unsafe values[step].bitPattern != absentBits {
-        let value = unsafe values[step]
-        let (left, right) = scalarIsLeft ? (scalar[step], value) : (value, scalar[step])
-        if isComparison {
-          let holds = operation.holds(left, right)
-          unsafe values[step] = returnsBool ? (holds ? 1 : 0) : holds ? value : absent
-        } else {
-          unsafe values[step] = operation.apply(left, right)
+      unsafe scalar.withUnsafeBufferPointer { scalar in
+        let left = unsafe scalarIsLeft ? scalar.baseAddress : UnsafePointer(values.baseAddress)
+        let right = unsafe scalarIsLeft ? UnsafePointer(values.baseAddress) : scalar.baseAddress
+        if let arithmetic = operation.arithmetic {
+          _ = unsafe tsdb_row_binary(arithmetic, left, right, batch.stepCount, values.baseAddress)
+        } else if let comparison = operation.comparison {
+          // The vector's value stays, whichever side it is on.
+          let kept = scalarIsLeft ? TSDB_COMPARISON_KEEPS_RIGHT : TSDB_COMPARISON_KEEPS_LEFT
+          _ = unsafe tsdb_row_compare(
+            comparison, left, right, batch.stepCount, returnsBool ? TSDB_COMPARISON_BOOL : kept, values.baseAddress)
         }
       }
     }

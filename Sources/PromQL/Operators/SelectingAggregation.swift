@@ -77,7 +77,7 @@ final class SelectingAggregation: VectorOperator {
       if smallest <= -9_223_372_036_854_775_808 {
         throw QueryError.execution("Scalar value \(goText(smallest)) underflows int64")
       }
-      if largest >= 9_223_372_036_854_775_807 {
+      if largest >= 9_223_372_036_854_775_808 {
         throw QueryError.execution("Scalar value \(goText(largest)) overflows int64")
       }
     case .share:

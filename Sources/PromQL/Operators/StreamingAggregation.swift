@@ -1,4 +1,5 @@
 // Aggregations that take row after row: what they hold is groups × steps numbers, whatever the number of series.
+internal import CTSDB
 internal import TSModel
 
 /// Which one it is.
@@ -56,7 +57,7 @@ final class StreamingAggregation: VectorOperator {
           try floats.addGroup()
         }
         if batch.dropsName[row] { dropsName[group] = true }
-        unsafe floats.add(batch.floats(row), to: group)
+        try unsafe floats.add(batch.floats(row), to: group)
         if batch.hasHistograms { add(histogramsOf: row, of: batch, to: group) }
       }
     }
@@ -83,7 +84,7 @@ final class StreamingAggregation: VectorOperator {
     let result = try VectorBatch(stepCount: stepCount, capacity: grouping.count, budget: context.budget)
     for group in 0..<grouping.count {
       let row = try result.openRow()
-      unsafe floats.finish(group, into: result.floats(row))
+      try unsafe floats.finish(group, into: result.floats(row))
       histograms.finish(group, into: result, row) { step in
         unsafe result.floats(row)[step].bitPattern != absentBits
       }
@@ -93,22 +94,12 @@ final class StreamingAggregation: VectorOperator {
   }
 }
 
-/// Sums, means and so on of floats: group by group, a number of columns of `stepCount` each.
-struct FloatAccumulators: ~Copyable {
+/// Sums, means and so on of floats, by the C core: rows of `stepCount` numbers, up to three a group.
+@safe struct FloatAccumulators: ~Copyable {
   private let aggregate: StreamingAggregate
   private let stepCount: Int
-  private var groupCount = 0
+  private var groups: [UnsafeMutableBufferPointer<Double>] = []
   private var charge: BudgetCharge
-  /// The running sum, minimum, maximum or sum of squares.
-  private var values: [Double] = []
-  /// What sums have lost to rounding.
-  private var compensations: [Double] = []
-  /// The running mean.
-  private var means: [Double] = []
-  /// How many values there were.
-  private var counts: [Double] = []
-  /// Whether a mean is made from means, because the sum would be too large.
-  private var isIncremental: [Bool] = []
 
   init(_ aggregate: StreamingAggregate, stepCount: Int, budget: MemoryBudget?) throws {
     self.aggregate = aggregate
@@ -116,119 +107,63 @@ struct FloatAccumulators: ~Copyable {
     charge = try BudgetCharge(budget, bytes: 0)
   }
 
+  deinit { for unsafe group in unsafe groups { unsafe group.deallocate() } }
+
   mutating func addGroup() throws {
-    try charge.grow(by: stepCount * 33)
-    groupCount += 1
-    func grow<Element>(_ column: inout [Element], _ value: Element) {
-      column.append(contentsOf: repeatElement(value, count: stepCount))
-    }
-    grow(&counts, 0)
-    grow(&values, 0)
-    if aggregate == .sum || aggregate == .average { grow(&compensations, 0) }
-    if aggregate == .average || aggregate == .deviation || aggregate == .variance { grow(&means, 0) }
-    if aggregate == .average { grow(&isIncremental, false) }
+    try charge.grow(by: 3 * stepCount * 8)
+    let rows = UnsafeMutableBufferPointer<Double>.allocate(capacity: 3 * stepCount)
+    unsafe tsdb_row_clear(rows.baseAddress, 3 * stepCount)
+    unsafe groups.append(rows)
   }
 
-  func hasValue(_ group: Int, _ step: Int) -> Bool { counts[group * stepCount + step] > 0 }
+  /// Whether a group has a value at a step.
+  func hasValue(_ group: Int, _ step: Int) -> Bool {
+    let place = aggregate == .count ? 2 * stepCount + step : step
+    return unsafe groups[group][place].bitPattern != absentBits
+  }
 
-  mutating func countOne(_ group: Int, _ step: Int) { counts[group * stepCount + step] += 1 }
+  /// Counts something that is no float.
+  func countOne(_ group: Int, _ step: Int) {
+    let place = aggregate == .count ? 2 * stepCount + step : step
+    let old = unsafe groups[group][place]
+    unsafe groups[group][place] = aggregate == .group || old.bitPattern == absentBits ? 1 : old + 1
+  }
 
   /// Adds the values of one row.
-  mutating func add(_ row: UnsafeMutableBufferPointer<Double>, to group: Int) {
-    let base = group * stepCount
-    switch aggregate {
-    case .sum: for step in 0..<stepCount { unsafe addToSum(row[step], base + step) }
-    case .average: for step in 0..<stepCount { unsafe addToMean(row[step], base + step) }
-    case .count, .group:
-      for step in 0..<stepCount where unsafe row[step].bitPattern != absentBits { counts[base + step] += 1 }
-    case .minimum, .maximum: for step in 0..<stepCount { unsafe addToExtreme(row[step], base + step) }
-    case .deviation, .variance: for step in 0..<stepCount { unsafe addToVariance(row[step], base + step) }
-    }
-  }
-
-  private mutating func addToSum(_ value: Double, _ place: Int) {
-    guard value.bitPattern != absentBits else { return }
-    if counts[place] == 0 {
-      values[place] = value
-    } else {
-      (values[place], compensations[place]) = compensated(value, values[place], compensations[place])
-    }
-    counts[place] += 1
-  }
-
-  private mutating func addToMean(_ value: Double, _ place: Int) {
-    guard value.bitPattern != absentBits else { return }
-    counts[place] += 1
-    let count = counts[place]
-    guard count > 1 else {
-      values[place] = value
-      return
-    }
-    if !isIncremental[place] {
-      let (sum, compensation) = compensated(value, values[place], compensations[place])
-      if !sum.isInfinite {
-        (values[place], compensations[place]) = (sum, compensation)
-        return
-      }
-      isIncremental[place] = true
-      means[place] = values[place] / (count - 1)
-      compensations[place] /= count - 1
-    }
-    let share = (count - 1) / count
-    (means[place], compensations[place]) = compensated(
-      value / count, share * means[place], share * compensations[place])
-  }
-
-  private mutating func addToExtreme(_ value: Double, _ place: Int) {
-    guard value.bitPattern != absentBits else { return }
-    counts[place] += 1
-    let old = values[place]
-    if counts[place] == 1 || old.isNaN || (aggregate == .minimum ? old > value : old < value) { values[place] = value }
-  }
-
-  private mutating func addToVariance(_ value: Double, _ place: Int) {
-    guard value.bitPattern != absentBits else { return }
-    counts[place] += 1
-    if counts[place] == 1 {
-      means[place] = value
-      values[place] = value.isFinite ? 0 : .nan
-      return
-    }
-    let difference = value - means[place]
-    means[place] += difference / counts[place]
-    values[place] += difference * (value - means[place])
+  func add(_ row: UnsafeMutableBufferPointer<Double>, to group: Int) throws {
+    var rows = unsafe self.rows(group)
+    try check(
+      unsafe tsdb_group_add(aggregate.core, row.baseAddress, stepCount, &rows), "add a series to a group of \(aggregate.name)")
   }
 
   /// Writes the results of a group.
-  func finish(_ group: Int, into row: UnsafeMutableBufferPointer<Double>) {
-    for step in 0..<stepCount {
-      let place = group * stepCount + step
-      let count = counts[place]
-      guard count > 0 else { continue }
-      let value = values[place]
-      unsafe row[step] =
-        switch aggregate {
-        case .sum: value + compensations[place]
-        case .average:
-          isIncremental[place] ? means[place] + compensations[place] : value / count + compensations[place] / count
-        case .count: count
-        case .group: 1
-        case .minimum, .maximum: value
-        case .variance: value / count
-        case .deviation: (value / count).squareRoot()
-        }
-    }
+  func finish(_ group: Int, into row: UnsafeMutableBufferPointer<Double>) throws {
+    var rows = unsafe self.rows(group)
+    try check(
+      unsafe tsdb_group_finish(aggregate.core, &rows, stepCount, row.baseAddress), "compute \(aggregate.name) of a group")
+  }
+
+  private func rows(_ group: Int) -> tsdb_group_rows {
+    let base = unsafe groups[group].baseAddress
+    return unsafe tsdb_group_rows(
+      value: base, rest: base.map { unsafe $0 + stepCount }, count: base.map { unsafe $0 + 2 * stepCount })
   }
 }
 
-/// A sum with one more value, and what it has lost to rounding (Neumaier's variant of Kahan's method).
-@inline(__always)
-func compensated(_ value: Double, _ sum: Double, _ compensation: Double) -> (sum: Double, compensation: Double) {
-  let next = sum + value
-  // Infinities have nothing to compensate.
-  if next.isInfinite { return (next, 0) }
-  let lost = abs(sum) >= abs(value) ? (sum - next) + value : (value - next) + sum
-  return (next, compensation + lost)
+extension StreamingAggregate {
+  /// C's name of it.
+  fileprivate var core: tsdb_aggregation {
+    switch self {
+    case .sum: TSDB_AGGREGATE_SUM
+    case .average: TSDB_AGGREGATE_AVG
+    case .count: TSDB_AGGREGATE_COUNT
+    case .minimum: TSDB_AGGREGATE_MIN
+    case .maximum: TSDB_AGGREGATE_MAX
+    case .group: TSDB_AGGREGATE_GROUP
+    case .deviation: TSDB_AGGREGATE_STDDEV
+    case .variance: TSDB_AGGREGATE_STDVAR
+    }
+  }
 }
 
 /// Sums and means of histograms, by group and step. Few groups have any.

@@ -13,15 +13,6 @@ let absentBits: UInt64 = 0x7FF0_0000_0000_0002
 /// A step without a value.
 let absent = Double(bitPattern: absentBits)
 
-/// Changes each value of a row: `change` gets its step and the value. Absent ones stay absent.
-@inline(__always)
-func changePresent(_ values: UnsafeMutableBufferPointer<Double>, _ change: (Int, Double) -> Double) {
-  let count = unsafe values.count
-  for step in 0..<count where unsafe values[step].bitPattern != absentBits {
-    unsafe values[step] = change(step, values[step])
-  }
-}
-
 /// Rows of the same steps. Filled by one task, then read or changed by the one that it was handed to.
 @safe final class VectorBatch: @unchecked Sendable {
   /// Steps of a row.

@@ -1,4 +1,5 @@
 // Calls of functions, and selectors.
+internal import CTSDB
 internal import TSModel
 
 extension Evaluator {
@@ -22,7 +23,7 @@ extension Evaluator {
     if let function = elementwiseFunction(name) {
       let child = try await vectorArgument(arguments.first, grid)
       return merged(
-        ElementwiseOperator(child, labelChange(), context, value: function), .merges, grid)
+        ElementwiseOperator(child, labelChange(), context, function), .merges, grid)
     }
     switch name {
     case "timestamp", "start_timestamp":
@@ -87,24 +88,23 @@ extension Evaluator {
     let child = try await vector(arguments[0], grid)
     var numbers: [[Double]] = []
     for argument in arguments.dropFirst() { numbers.append(try await scalar(argument, grid)) }
-    func constant(_ value: Double) -> [Double] { Array(repeating: value, count: grid.count) }
     if name == "round" {
-      let units = numbers.first ?? constant(1)
+      let units = numbers.first
       return merged(
         ElementwiseOperator(child, labelChange(), context) { values in
-          unsafe changePresent(values) { step, value in
-            let inverse = 1 / units[step]
-            return (value * inverse + 0.5).rounded(.down) / inverse
+          unsafe withOptionalRow(units) { units in
+            unsafe tsdb_row_round(values.baseAddress, units, values.count, values.baseAddress)
           }
         }, .merges, grid)
     }
-    let lows = name == "clamp_max" ? constant(-.infinity) : numbers[0]
-    let highs = name == "clamp_min" ? constant(.infinity) : numbers[numbers.count - 1]
+    let lows = name == "clamp_max" ? nil : numbers[0]
+    let highs = name == "clamp_min" ? nil : numbers[numbers.count - 1]
     return merged(
       ElementwiseOperator(child, labelChange(), context) { values in
-        unsafe changePresent(values) { step, value in
-          highs[step] < lows[step]
-            ? absent : ElementaryFunctions.maximum(lows[step], ElementaryFunctions.minimum(highs[step], value))
+        unsafe withOptionalRow(lows) { lows in
+          unsafe withOptionalRow(highs) { highs in
+            unsafe tsdb_row_clamp(values.baseAddress, lows, highs, values.count, values.baseAddress)
+          }
         }
       }, .merges, grid)
   }
@@ -228,4 +228,10 @@ extension Evaluator {
     return merged(
       HistogramEstimateOperator(child, estimate, at: vectorSite, grid: grid, context), .merges, grid)
   }
+}
+
+/// Calls `body` with a row for C; with nil where there is none.
+private func withOptionalRow(_ row: [Double]?, _ body: (UnsafePointer<Double>?) -> Void) {
+  guard let row else { return unsafe body(nil) }
+  unsafe row.withUnsafeBufferPointer { unsafe body($0.baseAddress) }
 }

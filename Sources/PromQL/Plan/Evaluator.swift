@@ -2,6 +2,7 @@
 //
 // Scalars are computed at once, a number a step; what has the same value at every step is evaluated on a grid of one step and
 // repeated; vectors become a tree of operators that is pulled from.
+internal import CTSDB
 internal import TSModel
 
 /// Evaluates the parts of one query.
@@ -88,8 +89,8 @@ final class Evaluator {
     case "max_of", "min_of":
       let left = try await scalar(call.arguments[0], grid)
       let right = try await scalar(call.arguments[1], grid)
-      let isMaximum = call.function.name == "max_of"
-      return zip(left, right).map { isMaximum ? ElementaryFunctions.maximum($0, $1) : -ElementaryFunctions.maximum(-$0, -$1) }
+      let operation = call.function.name == "max_of" ? TSDB_MAX_OF : TSDB_MIN_OF
+      return zip(left, right).map { tsdb_binary_of(operation, $0, $1) }
     case "scalar":
       let rows = try await vector(call.arguments[0], grid).all(context, stepCount: grid.count)
       return (0..<grid.count).map { step in
