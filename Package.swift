@@ -132,7 +132,8 @@ let package = Package(
     tests("StoreGateway", ["StoreGateway", "StoreServing", "StoreAPI", "ComponentSupport", "TSModel", "Transport"]),
     tests("ComponentSupport", ["ComponentSupport", "TSModel", "Observability", "Transport"]),
     tests(
-      "Tools", ["Tools", "Storage", "TSModel", "ObjectStore", "BucketBlocks", "Observability", "ComponentSupport"]),
+      "Tools",
+      ["Tools", "Storage", "TSModel", "ObjectStore", "BucketBlocks", "PromQL", "Observability", "ComponentSupport"]),
     tests("Tidy", []),
     tests("EndToEnd", []),
   ],

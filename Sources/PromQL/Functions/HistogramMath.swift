@@ -32,14 +32,14 @@ enum HistogramMath {
   static func scaled(
     _ index: Int32, _ source: HistogramPool, by factor: Double, compacts: Bool = true, into pool: HistogramPool
   ) -> Int32 {
-    changed(index, source, compacts, into: pool) { unsafe tsdb_histogram_multiply($0, factor) }
+    unsafe changed(index, source, compacts, into: pool) { unsafe tsdb_histogram_multiply($0, factor) }
   }
 
   /// All counts and the sum divided.
   static func divided(
     _ index: Int32, _ source: HistogramPool, by divisor: Double, compacts: Bool = true, into pool: HistogramPool
   ) -> Int32 {
-    changed(index, source, compacts, into: pool) { unsafe tsdb_histogram_divide($0, divisor) }
+    unsafe changed(index, source, compacts, into: pool) { unsafe tsdb_histogram_divide($0, divisor) }
   }
 
   private static func changed(

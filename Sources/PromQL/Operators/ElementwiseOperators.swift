@@ -14,12 +14,12 @@ internal import TSModel
     _ child: any VectorOperator, _ labelChange: LabelChange, _ context: QueryContext,
     _ function: @escaping (_ values: UnsafeMutableBufferPointer<Double>) -> Void
   ) {
-    (self.child, self.labelChange, self.context, self.function) = (child, labelChange, context, function)
+    unsafe (self.child, self.labelChange, self.context, self.function) = unsafe (child, labelChange, context, function)
   }
 
   /// The same for a function of one value.
   convenience init(_ child: any VectorOperator, _ labelChange: LabelChange, _ context: QueryContext, _ function: tsdb_unary) {
-    self.init(child, labelChange, context) { values in
+    unsafe self.init(child, labelChange, context) { values in
       _ = unsafe tsdb_row_unary(function, values.baseAddress, values.count, values.baseAddress)
     }
   }

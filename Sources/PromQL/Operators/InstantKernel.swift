@@ -27,7 +27,7 @@ struct InstantKernel: RowKernel {
   ) throws {
     let count = window.grid.count
     if samples.histogramCount == 0, yields == .value, !window.isFixed {
-      try select(samples, unsafe batch.floats(row), nil, nil)
+      unsafe try select(samples, unsafe batch.floats(row), nil, nil)
       return
     }
     scratch.doubles.resize(to: count, absent)

@@ -39,7 +39,7 @@ struct RangeKernel: RowKernel {
     let grid = isRepeated && depends ? window.standing : window.grid
     let count = grid.count
     let values = unsafe batch.floats(row)
-    let seen = try floats(samples, grid, &scratch, unsafe UnsafeMutableBufferPointer(rebasing: values[..<count]))
+    let seen = unsafe try floats(samples, grid, &scratch, unsafe UnsafeMutableBufferPointer(rebasing: values[..<count]))
     if seen & UInt32(TSDB_SEEN_START_OVERLAP) != 0 {
       annotations.addStartTimeOverlap(metricName: labelText(labels, LabelNames.name), at: site)
     }
@@ -47,7 +47,7 @@ struct RangeKernel: RowKernel {
       let value = unsafe values[0]
       unsafe values.update(repeating: value)
     }
-    if function == .quantileOverTime { warnOfQuantiles(values) }
+    if function == .quantileOverTime { unsafe warnOfQuantiles(values) }
   }
 
   /// Fills `row` by C. Returns what the kernel saw.

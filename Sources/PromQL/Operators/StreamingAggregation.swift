@@ -98,7 +98,7 @@ final class StreamingAggregation: VectorOperator {
 @safe struct FloatAccumulators: ~Copyable {
   private let aggregate: StreamingAggregate
   private let stepCount: Int
-  private var groups: [UnsafeMutableBufferPointer<Double>] = []
+  private var groups: [UnsafeMutableBufferPointer<Double>] = unsafe []
   private var charge: BudgetCharge
 
   init(_ aggregate: StreamingAggregate, stepCount: Int, budget: MemoryBudget?) throws {

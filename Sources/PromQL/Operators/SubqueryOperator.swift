@@ -41,7 +41,7 @@ extension SampleColumns {
   mutating func fill(_ batch: VectorBatch, _ row: Int, _ grid: StepGrid) {
     removeAll()
     let values = unsafe batch.floats(row)
-    floats.append(upTo: grid.count) { times, floats, starts in
+    unsafe floats.append(upTo: grid.count) { times, floats, starts in
       var count = 0
       for step in 0..<grid.count where unsafe values[step].bitPattern != absentBits {
         unsafe times[count] = grid.timeMs(step)

@@ -49,7 +49,7 @@ let absent = Double(bitPattern: absentBits)
   /// The floats of row `row`: `stepCount` of them.
   func floats(_ row: Int) -> UnsafeMutableBufferPointer<Double> {
     let start = row * stepCount
-    precondition(row >= 0 && start + stepCount <= storage.count, "no row \(row)")
+    unsafe precondition(row >= 0 && start + stepCount <= storage.count, "no row \(row)")
     return unsafe UnsafeMutableBufferPointer(rebasing: storage[start..<start + stepCount])
   }
 
@@ -60,7 +60,7 @@ let absent = Double(bitPattern: absentBits)
   func setHistogram(_ row: Int, _ step: Int, _ index: Int32) {
     if indices.isEmpty {
       guard index >= 0 else { return }
-      indices = Array(repeating: -1, count: storage.count)
+      indices = unsafe Array(repeating: -1, count: storage.count)
     }
     indices[row * stepCount + step] = index
     if index >= 0 { unsafe floats(row)[step] = absent }
@@ -93,15 +93,15 @@ let absent = Double(bitPattern: absentBits)
   /// Room for one more row, all of it absent. The row counts once `closeRow` gave it labels.
   func openRow() throws -> Int {
     let row = count
-    if (row + 1) * stepCount > storage.count {
-      let capacity = max(row + 1, 2 * (storage.count / max(1, stepCount)))
-      try charge.grow(by: (capacity * stepCount - storage.count) * 8)
+    if unsafe (row + 1) * stepCount > storage.count {
+      let capacity = unsafe max(row + 1, 2 * (storage.count / max(1, stepCount)))
+      unsafe try charge.grow(by: (capacity * stepCount - storage.count) * 8)
       let larger = UnsafeMutableBufferPointer<Double>.allocate(capacity: capacity * stepCount)
       _ = unsafe larger.update(fromContentsOf: storage[..<(row * stepCount)])
       unsafe storage.deallocate()
       unsafe storage = larger
       if !indices.isEmpty {
-        indices += Array(repeating: -1, count: storage.count - indices.count)
+        unsafe indices += Array(repeating: -1, count: storage.count - indices.count)
       }
     }
     unsafe floats(row).update(repeating: absent)

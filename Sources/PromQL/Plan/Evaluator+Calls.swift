@@ -90,7 +90,7 @@ extension Evaluator {
     for argument in arguments.dropFirst() { numbers.append(try await scalar(argument, grid)) }
     if name == "round" {
       let units = numbers.first
-      return merged(
+      return unsafe merged(
         ElementwiseOperator(child, labelChange(), context) { values in
           unsafe withOptionalRow(units) { units in
             unsafe tsdb_row_round(values.baseAddress, units, values.count, values.baseAddress)
@@ -99,7 +99,7 @@ extension Evaluator {
     }
     let lows = name == "clamp_max" ? nil : numbers[0]
     let highs = name == "clamp_min" ? nil : numbers[numbers.count - 1]
-    return merged(
+    return unsafe merged(
       ElementwiseOperator(child, labelChange(), context) { values in
         unsafe withOptionalRow(lows) { lows in
           unsafe withOptionalRow(highs) { highs in
@@ -232,6 +232,6 @@ extension Evaluator {
 
 /// Calls `body` with a row for C; with nil where there is none.
 private func withOptionalRow(_ row: [Double]?, _ body: (UnsafePointer<Double>?) -> Void) {
-  guard let row else { return unsafe body(nil) }
+  guard let row else { return body(nil) }
   unsafe row.withUnsafeBufferPointer { unsafe body($0.baseAddress) }
 }

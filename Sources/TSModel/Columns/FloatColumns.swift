@@ -92,7 +92,7 @@ internal import CTSDB
 
   /// Adds one sample behind the others. For tests and small sources: batches go by `append(upTo:)`.
   public mutating func append(timestampMs: Int64, value: Double, startTimestampMs: Int64 = 0) {
-    append(upTo: 1) { timestamps, values, starts in
+    unsafe append(upTo: 1) { timestamps, values, starts in
       unsafe timestamps[0] = timestampMs
       unsafe values[0] = value
       unsafe starts[0] = startTimestampMs

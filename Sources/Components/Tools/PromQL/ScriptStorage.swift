@@ -89,7 +89,7 @@ private struct ScriptPart: SeriesPart {
     }
     var decoder = SampleDecoder()
     for chunk in builder.finish() {
-      try decoder.append(chunk.bytes.span.bytes, encoding: chunk.encoding, to: &columns)
+      unsafe try decoder.append(chunk.bytes.span.bytes, encoding: chunk.encoding, to: &columns)
     }
   }
 }
