@@ -1,4 +1,5 @@
 import Storage
+import TSModel
 import TestSupport
 import Testing
 

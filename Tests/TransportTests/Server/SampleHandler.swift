@@ -105,7 +105,7 @@ extension HTTP2ClientConnection {
   func call(
     _ method: String, _ target: String, headers: HTTPHeaders = [:], body: [UInt8] = [], ends: Bool = true
   ) throws -> HTTP2ClientStream {
-    try call(
+    call(
       HTTPRequestHead(method: method, target: target, headers: headers, authority: "test", version: .http2), body: body,
       ends: ends)
   }

@@ -1,6 +1,7 @@
 // `apus tools promql test`: queries tested by Prometheus' own kind of script.
 internal import ComponentSupport
 internal import Storage
+internal import TSModel
 
 /// Runs test scripts.
 enum PromQLTestCommand {
@@ -14,7 +15,8 @@ enum PromQLTestCommand {
     var (passed, failed) = (0, 0)
     for path in command.texts("file") {
       let reader = try FileReader(path: path)
-      let text = String(decoding: try reader.region(offset: 0, count: reader.byteCount).bytes, as: UTF8.self)
+      let region = try reader.region(offset: 0, count: reader.byteCount)
+      let text = unsafe region.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
       do {
         for outcome in try await ScriptRunner().run(text) {
           if outcome.failures.isEmpty {
