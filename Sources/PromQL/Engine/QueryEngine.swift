@@ -74,7 +74,8 @@ public struct QueryEngine: Sendable {
       ? StepGrid(atMs: request.startMs)
       : StepGrid(startMs: request.startMs, endMs: request.endMs, stepMs: request.stepMs)
     let evaluator = Evaluator(
-      context, expression, startMs: request.startMs, endMs: isInstant ? request.startMs : request.endMs, stepMs: request.stepMs)
+      context, expression, startMs: request.startMs, endMs: isInstant ? request.startMs : request.endMs,
+      stepMs: request.stepMs)
     let value = try await value(of: expression, grid, evaluator, isInstant: isInstant)
     let texts = annotations.texts
     return QueryResult(value: value, grid: grid, warnings: texts.warnings, infos: texts.infos)

@@ -97,7 +97,8 @@ enum HistogramMath {
     var header = PooledHistogram()
     header.schema = other.schema
     header.spanStart = pool.append(spans: [], [])
-    header.boundStart = pool.append(bounds: Array(source.bounds[other.boundStart..<other.boundStart + other.boundCount]))
+    header.boundStart = pool.append(
+      bounds: Array(source.bounds[other.boundStart..<other.boundStart + other.boundCount]))
     header.boundCount = other.boundCount
     return pool.append(header, buckets: [])
   }
@@ -112,10 +113,12 @@ enum HistogramMath {
         unsafe withResult(a, b) { result in
           var seen: UInt32 = 0
           guard unsafe tsdb_histogram_add(a, b, subtracts, result, &seen) == TSDB_OK else { return nil }
-          let index = unsafe compacts
+          let index =
+            unsafe compacts
             ? compacted(&result.pointee.value, into: pool) : append(result.pointee.value, to: pool)
           return CombinedHistogram(
-            index: index, collides: seen & UInt32(TSDB_HISTOGRAM_SEEN_RESET_COLLISION) != 0, isReconciled: isReconciled(seen))
+            index: index, collides: seen & UInt32(TSDB_HISTOGRAM_SEEN_RESET_COLLISION) != 0,
+            isReconciled: isReconciled(seen))
         }
       }
     }

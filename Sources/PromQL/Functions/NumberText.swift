@@ -94,7 +94,9 @@ func sixDecimalsText(_ value: Double) -> String {
 /// `value` as a label of the exposition formats: whole numbers with `.0`.
 func openMetricsText(_ value: Double) -> String {
   let text = goText(value)
-  return text.utf8.contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "e") || $0 == UInt8(ascii: "N") || $0 == UInt8(ascii: "I") }
+  return text.utf8.contains {
+    $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "e") || $0 == UInt8(ascii: "N") || $0 == UInt8(ascii: "I")
+  }
     ? text : text + ".0"
 }
 
@@ -105,7 +107,9 @@ package func number(_ text: String) -> Double? {
   case "-inf", "-infinity": return -.infinity
   case "nan": return .nan
   default:
-    guard let first = text.utf8.first, first != UInt8(ascii: " "), !text.lowercased().hasPrefix("nan") else { return nil }
+    guard let first = text.utf8.first, first != UInt8(ascii: " "), !text.lowercased().hasPrefix("nan") else {
+      return nil
+    }
     return Double(text)
   }
 }

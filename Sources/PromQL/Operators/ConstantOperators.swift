@@ -30,7 +30,9 @@ final class EvaluationTimeOperator: VectorOperator {
   private let context: QueryContext
 
   /// With `isEmpty` there is nothing to tell, only the argument to be evaluated.
-  init(_ child: any VectorOperator, _ grid: StepGrid, isEmpty: Bool, _ labelChange: LabelChange, _ context: QueryContext) {
+  init(
+    _ child: any VectorOperator, _ grid: StepGrid, isEmpty: Bool, _ labelChange: LabelChange, _ context: QueryContext
+  ) {
     (self.child, self.grid, self.isEmpty, self.labelChange, self.context) = (child, grid, isEmpty, labelChange, context)
   }
 

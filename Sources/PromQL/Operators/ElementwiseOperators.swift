@@ -18,7 +18,9 @@ internal import TSModel
   }
 
   /// The same for a function of one value.
-  convenience init(_ child: any VectorOperator, _ labelChange: LabelChange, _ context: QueryContext, _ function: tsdb_unary) {
+  convenience init(
+    _ child: any VectorOperator, _ labelChange: LabelChange, _ context: QueryContext, _ function: tsdb_unary
+  ) {
     unsafe self.init(child, labelChange, context) { values in
       _ = unsafe tsdb_row_unary(function, values.baseAddress, values.count, values.baseAddress)
     }

@@ -169,7 +169,11 @@ final class InfoOperator: VectorOperator {
       let new = try part.openRow()
       for step in steps {
         let index = base.histogram(row, step)
-        if index >= 0 { part.setHistogram(new, step, index) } else { unsafe part.floats(new)[step] = base.floats(row)[step] }
+        if index >= 0 {
+          part.setHistogram(new, step, index)
+        } else {
+          unsafe part.floats(new)[step] = base.floats(row)[step]
+        }
       }
       part.closeRow(labels[...], dropsName: base.dropsName[row])
       try merger.add(0, of: part)

@@ -111,7 +111,8 @@ func labelSetText(_ set: LabelBytes) -> String {
       default: false
       }
     }
-    return (isPlain ? String(decoding: label.name, as: UTF8.self) : quotedText(label.name)) + "=" + quotedText(label.value)
+    return (isPlain ? String(decoding: label.name, as: UTF8.self) : quotedText(label.name)) + "="
+      + quotedText(label.value)
   }
   return "{" + labels.joined(separator: ", ") + "}"
 }

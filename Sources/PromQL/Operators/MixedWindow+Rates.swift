@@ -51,7 +51,9 @@ extension MixedWindow {
       fromStart = 0
       sampled = Double(last.timeMs &- first.startMs) / 1000
       if let known = result {
-        guard let sum = combine(known, work, first.histogram, samples.pool, subtracts: false, work) else { return .none }
+        guard let sum = combine(known, work, first.histogram, samples.pool, subtracts: false, work) else {
+          return .none
+        }
         result = sum
       } else {
         result = work.append(first.histogram, of: samples.pool)
@@ -288,7 +290,8 @@ struct HistogramInterpolation {
       return HistogramMath.scaled(b, source, by: share, compacts: false, into: pool)
     }
     let work = HistogramPool()
-    guard let difference = HistogramMath.combined(b, source, a, source, subtracts: true, compacts: false, into: work) else {
+    guard let difference = HistogramMath.combined(b, source, a, source, subtracts: true, compacts: false, into: work)
+    else {
       warnOfMixedSchemas()
       return nil
     }

@@ -27,7 +27,11 @@ extension RangeKernel {
     guard stepCount < batch.stepCount else { return }
     let index = batch.histogram(row, 0)
     for step in 1..<batch.stepCount {
-      if index >= 0 { batch.setHistogram(row, step, index) } else { unsafe batch.floats(row)[step] = batch.floats(row)[0] }
+      if index >= 0 {
+        batch.setHistogram(row, step, index)
+      } else {
+        unsafe batch.floats(row)[step] = batch.floats(row)[0]
+      }
     }
   }
 }

@@ -125,7 +125,8 @@ struct RangeKernel: RowKernel {
     for (index, name) in ["smoothing", "trend"].enumerated() {
       let factor = parameters[index][step]
       guard !(factor > 0 && factor < 1) else { continue }
-      throw QueryError.execution("invalid \(name) factor. Expected: 0 < \(index == 0 ? "sf" : "tf") < 1, got: \(sixDecimalsText(factor))")
+      throw QueryError.execution(
+        "invalid \(name) factor. Expected: 0 < \(index == 0 ? "sf" : "tf") < 1, got: \(sixDecimalsText(factor))")
     }
   }
 

@@ -54,9 +54,11 @@ final class SelectingAggregation: VectorOperator {
         if stepCount == 1 { order.append(row) }
       }
     }
-    if stepCount > 1 { order = (0..<rows.count).filter { row in
-      (0..<stepCount).contains { kept[row * stepCount + $0] }
-    } }
+    if stepCount > 1 {
+      order = (0..<rows.count).filter { row in
+        (0..<stepCount).contains { kept[row * stepCount + $0] }
+      }
+    }
     let result = try VectorBatch(stepCount: stepCount, capacity: order.count, pool: rows.pool, budget: context.budget)
     for row in order {
       for step in 0..<stepCount where !kept[row * stepCount + step] { rows.clear(row, step) }
@@ -143,7 +145,9 @@ private struct ValueHeap {
   var sortedRows: [Int] {
     // Entries of equal value stay in the order that they have here.
     entries.enumerated().sorted { a, b in
-      if isWorse(b.element.value, a.element.value) { return !isWorse(a.element.value, b.element.value) || a.offset < b.offset }
+      if isWorse(b.element.value, a.element.value) {
+        return !isWorse(a.element.value, b.element.value) || a.offset < b.offset
+      }
       return isWorse(a.element.value, b.element.value) ? false : a.offset < b.offset
     }.map(\.element.row)
   }

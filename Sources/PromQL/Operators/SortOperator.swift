@@ -19,7 +19,9 @@ final class SortOperator: VectorOperator {
   private var isDone = false
 
   init(_ child: any VectorOperator, _ key: SortKey, isDescending: Bool, stepCount: Int, _ context: QueryContext) {
-    (self.child, self.key, self.isDescending, self.stepCount, self.context) = (child, key, isDescending, stepCount, context)
+    (self.child, self.key, self.isDescending, self.stepCount, self.context) = (
+      child, key, isDescending, stepCount, context
+    )
   }
 
   func next() async throws -> VectorBatch? {

@@ -107,7 +107,9 @@ final class StreamingAggregation: VectorOperator {
     charge = try BudgetCharge(budget, bytes: 0)
   }
 
-  deinit { for unsafe group in unsafe groups { unsafe group.deallocate() } }
+  deinit {
+    for group in unsafe groups.indices { unsafe groups[group].deallocate() }
+  }
 
   mutating func addGroup() throws {
     try charge.grow(by: 3 * stepCount * 8)
@@ -133,14 +135,16 @@ final class StreamingAggregation: VectorOperator {
   func add(_ row: UnsafeMutableBufferPointer<Double>, to group: Int) throws {
     var rows = unsafe self.rows(group)
     try check(
-      unsafe tsdb_group_add(aggregate.core, row.baseAddress, stepCount, &rows), "add a series to a group of \(aggregate.name)")
+      unsafe tsdb_group_add(aggregate.core, row.baseAddress, stepCount, &rows),
+      "add a series to a group of \(aggregate.name)")
   }
 
   /// Writes the results of a group.
   func finish(_ group: Int, into row: UnsafeMutableBufferPointer<Double>) throws {
     var rows = unsafe self.rows(group)
     try check(
-      unsafe tsdb_group_finish(aggregate.core, &rows, stepCount, row.baseAddress), "compute \(aggregate.name) of a group")
+      unsafe tsdb_group_finish(aggregate.core, &rows, stepCount, row.baseAddress),
+      "compute \(aggregate.name) of a group")
   }
 
   private func rows(_ group: Int) -> tsdb_group_rows {
@@ -214,7 +218,8 @@ struct HistogramAccumulators {
   }
 
   /// Adds to the sum. Returns false, without a change, where that would overflow.
-  private func addDirectly(_ index: Int32, _ source: HistogramPool, _ state: inout State, _ metricName: String) -> Bool {
+  private func addDirectly(_ index: Int32, _ source: HistogramPool, _ state: inout State, _ metricName: String) -> Bool
+  {
     guard
       let sum = HistogramMath.compensatedSum(
         state.value, state.compensation, pool, adding: index, source)

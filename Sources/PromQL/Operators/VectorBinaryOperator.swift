@@ -154,7 +154,8 @@ private struct RowJoin {
     let side = isSwapped ? "left" : "right"
     var names = [labelSetText(one.labels[row]), labelSetText(one.labels[previous])]
     names.sort { compareBytes($0.utf8, $1.utf8) < 0 }
-    return "found duplicate series for the match group \(labelSetText(matchLabels(one.labels[row])[...])) on the \(side) "
+    return
+      "found duplicate series for the match group \(labelSetText(matchLabels(one.labels[row])[...])) on the \(side) "
       + "hand-side of the operation: [\(names[0]), \(names[1])];many-to-many matching not allowed: matching labels must be "
       + "unique on one side"
   }

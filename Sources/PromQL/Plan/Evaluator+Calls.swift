@@ -31,7 +31,8 @@ extension Evaluator {
         return try timestamps(selector, name, grid)
       }
       let child = try await vector(arguments[0], grid)
-      return merged(EvaluationTimeOperator(child, grid, isEmpty: name != "timestamp", labelChange(), context), .merges, grid)
+      return merged(
+        EvaluationTimeOperator(child, grid, isEmpty: name != "timestamp", labelChange(), context), .merges, grid)
     case "clamp", "clamp_min", "clamp_max", "round": return try await bounded(name, arguments, grid)
     case "vector": return ConstantOperator(try await scalar(arguments[0], grid), context)
     case "absent":
@@ -58,10 +59,12 @@ extension Evaluator {
         LabelRewritingOperator(child, rewriting, context), .merges, stepCount: grid.count, context)
     case "histogram_count", "histogram_sum", "histogram_avg", "histogram_stddev", "histogram_stdvar":
       let child = try await vector(arguments[0], grid)
-      return merged(HistogramFunctionOperator(
+      return merged(
+        HistogramFunctionOperator(
           child, name,
           LabelChange(
-            dropsName: true, filter: .dropping([LabelNames.name]), isDelayed: context.options.delaysNameRemoval), context), .merges, grid)
+            dropsName: true, filter: .dropping([LabelNames.name]), isDelayed: context.options.delaysNameRemoval),
+          context), .merges, grid)
     case "histogram_quantile", "histogram_quantiles", "histogram_fraction":
       return try await histogramEstimate(name, arguments, grid)
     case "info": return try await info(arguments, grid)
@@ -74,7 +77,8 @@ extension Evaluator {
     return ConstantOperator((0..<grid.count).map { Double(grid.timeMs($0)) / 1000 }, context)
   }
 
-  private func timestamps(_ selector: VectorSelector, _ function: String, _ grid: StepGrid) throws -> any VectorOperator {
+  private func timestamps(_ selector: VectorSelector, _ function: String, _ grid: StepGrid) throws -> any VectorOperator
+  {
     let window = try window(grid, rangeMs: 0, offset: selector.offset, at: selector.at)
     let isStart = function == "start_timestamp"
     let kernel = InstantKernel(window: window, yields: isStart ? .startTime : .time)

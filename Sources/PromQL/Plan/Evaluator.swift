@@ -187,8 +187,10 @@ final class Evaluator {
     }
     func selecting(_ selection: RowSelection) -> any VectorOperator {
       SelectingAggregation(
-        child, selection, numbers, isConstant: parameter.map { if case .numberLiteral = $0 { true } else { false } } ?? true,
-        grouping, at: site(node.position), parameterSite: parameter.map { site($0) } ?? innerSite, stepCount: grid.count,
+        child, selection, numbers,
+        isConstant: parameter.map { if case .numberLiteral = $0 { true } else { false } } ?? true,
+        grouping, at: site(node.position), parameterSite: parameter.map { site($0) } ?? innerSite,
+        stepCount: grid.count,
         context)
     }
     switch node.operation {

@@ -117,7 +117,9 @@ public final class HistogramPool: @unchecked Sendable {
 
   /// Adds a histogram; counts that are integers become doubles. Returns its index.
   public func append(_ histogram: Histogram) -> Int32 {
-    guard case .float(let count, let zeroCount, let positive, let negative) = histogram.asFloat.counts else { return -1 }
+    guard case .float(let count, let zeroCount, let positive, let negative) = histogram.asFloat.counts else {
+      return -1
+    }
     var header = PooledHistogram()
     header.schema = histogram.schema
     header.resetHint = histogram.resetHint

@@ -61,7 +61,9 @@ extension SampleColumns {
   /// Takes stale markers out, of both kinds.
   public mutating func removeStaleMarkers() {
     floats.removeStaleMarkers()
-    guard histogramIndices.contains(where: { pool.headers[Int($0)].sum.bitPattern == Histogram.staleSumBits }) else { return }
+    guard histogramIndices.contains(where: { pool.headers[Int($0)].sum.bitPattern == Histogram.staleSumBits }) else {
+      return
+    }
     var kept = 0
     for place in histogramIndices.indices
     where pool.headers[Int(histogramIndices[place])].sum.bitPattern != Histogram.staleSumBits {

@@ -37,14 +37,18 @@ typedef struct tsdb_group_rows {
   double *count;
 } tsdb_group_rows;
 
-/// Which rows an aggregation needs.
+/// Whether an aggregation needs its row of values.
 static inline bool tsdb_aggregation_needs_value(tsdb_aggregation aggregation) {
   return aggregation != TSDB_AGGREGATE_COUNT;
 }
+
+/// Whether an aggregation needs its row of compensations.
 static inline bool tsdb_aggregation_needs_rest(tsdb_aggregation aggregation) {
   return aggregation == TSDB_AGGREGATE_SUM || aggregation == TSDB_AGGREGATE_AVG ||
          aggregation == TSDB_AGGREGATE_STDDEV || aggregation == TSDB_AGGREGATE_STDVAR;
 }
+
+/// Whether an aggregation needs its row of counts.
 static inline bool tsdb_aggregation_needs_count(tsdb_aggregation aggregation) {
   return aggregation == TSDB_AGGREGATE_COUNT || aggregation == TSDB_AGGREGATE_AVG ||
          aggregation == TSDB_AGGREGATE_STDDEV || aggregation == TSDB_AGGREGATE_STDVAR;

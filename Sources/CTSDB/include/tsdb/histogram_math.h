@@ -75,6 +75,7 @@ enum {
   TSDB_HISTOGRAM_SEEN_NAN_SKEW = 1 << 8,             ///< observations of NaN count as largest
 };
 
+/// Whether its bucket bounds are listed rather than exponential.
 static inline bool tsdb_histogram_is_custom(const tsdb_histogram_view *histogram) {
   return histogram->schema == TSDB_HISTOGRAM_SCHEMA_CUSTOM;
 }

@@ -26,7 +26,9 @@ struct ScriptEvaluation {
     if name == "eval_warn" { expectations.warnings.append(.any) }
     if name == "eval_info" { expectations.infos.append(.any) }
     func duration(_ index: Int) throws -> Int64 {
-      guard words.startIndex + index < words.endIndex else { throw ScriptError(line: line, message: "a time is missing") }
+      guard words.startIndex + index < words.endIndex else {
+        throw ScriptError(line: line, message: "a time is missing")
+      }
       return try milliseconds(words[words.startIndex + index], line)
     }
     guard let kind = words.first else { throw ScriptError(line: line, message: "eval what?") }

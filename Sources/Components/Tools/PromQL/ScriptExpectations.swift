@@ -104,6 +104,7 @@ struct ScriptExpectations {
       }
       return found
     }
-    return compare("warning", warnings, allowsWarnings, actualWarnings) + compare("info", infos, allowsInfos, actualInfos)
+    return compare("warning", warnings, allowsWarnings, actualWarnings)
+      + compare("info", infos, allowsInfos, actualInfos)
   }
 }

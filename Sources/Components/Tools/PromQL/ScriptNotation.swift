@@ -199,7 +199,9 @@ struct ScriptNotation {
   }
 
   private mutating func histogram() throws -> (Histogram, Bool) {
-    guard text[position...].starts(with: "{{".utf8) else { throw error("a histogram was expected at column \(position + 1)") }
+    guard text[position...].starts(with: "{{".utf8) else {
+      throw error("a histogram was expected at column \(position + 1)")
+    }
     position += 2
     var fields = HistogramFields()
     while true {

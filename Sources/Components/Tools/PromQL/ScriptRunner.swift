@@ -103,7 +103,9 @@ extension StringProtocol {
   /// Without blanks and tabs at both ends.
   var trimmingBlanks: String {
     var text = self[...]
-    while let first = text.unicodeScalars.first, first == " " || first == "\t" || first == "\r" { text = text.dropFirst() }
+    while let first = text.unicodeScalars.first, first == " " || first == "\t" || first == "\r" {
+      text = text.dropFirst()
+    }
     while let last = text.unicodeScalars.last, last == " " || last == "\t" || last == "\r" { text = text.dropLast() }
     return String(text)
   }
