@@ -121,7 +121,7 @@ private struct Printer {
 
   private mutating func indent(_ level: Int) {
     guard !isTrimming else { return }
-    bytes.append(contentsOf: repeatElement(UInt8(ascii: " "), count: 2 * level))
+    bytes.append(contentsOf: [UInt8](repeating: UInt8(ascii: " "), count: 2 * level))
   }
 
   // MARK: on one line
