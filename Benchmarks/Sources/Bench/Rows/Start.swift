@@ -135,11 +135,11 @@ private func answersReady(_ port: Int) -> Bool {
   }
   guard isConnected else { return false }
   let request = "GET /-/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-  guard send(connection, request, request.utf8.count, Int32(MSG_NOSIGNAL.rawValue)) == request.utf8.count else {
+  guard send(connection, request, request.utf8.count, Int32(MSG_NOSIGNAL)) == request.utf8.count else {
     return false
   }
   var bytes = [UInt8](repeating: 0, count: 12)
-  guard recv(connection, &bytes, bytes.count, Int32(MSG_WAITALL.rawValue)) == bytes.count else { return false }
+  guard recv(connection, &bytes, bytes.count, Int32(MSG_WAITALL)) == bytes.count else { return false }
   return String(decoding: bytes, as: UTF8.self) == "HTTP/1.1 200"
 }
 
