@@ -8,8 +8,6 @@ public struct EngineOptions: Sendable {
   public var subqueryStepMs: Int64 = 60_000
   /// The longest that a query may take, milliseconds.
   public var timeoutMs: Int64 = 120_000
-  /// Most samples that a query may hold at one time; 0: no limit but that of memory.
-  public var samplesMax = 50_000_000
   /// Drop metric names at the end of evaluation only: the feature `promql-delayed-name-removal`.
   public var delaysNameRemoval = false
   /// Treat `__type__` and `__unit__` as parts of the name: the feature `type-and-unit-labels`.

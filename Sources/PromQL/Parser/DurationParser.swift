@@ -81,7 +81,7 @@ extension Parser {
           frames.removeLast()
           try checkEnabled(whole)
           value = .operation(try limited(wrapped(whole, PositionRange(opening.start, whole.position.end))))
-        case .sign, .binary: preconditionFailure("an operator that is not complete")
+        case .sign, .binary: throw error("an operator without its operand", at: whole.position)
         }
       }
     }

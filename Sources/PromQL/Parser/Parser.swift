@@ -277,7 +277,7 @@ struct Parser {
     switch frame {
     case .call(let name, let index): return .call(try call(name, takeArguments(from: index)))
     case .aggregation(let frame): return .aggregation(try aggregation(frame))
-    case .parenthesis, .sign, .binary: preconditionFailure("a frame without arguments")
+    case .parenthesis, .sign, .binary: throw error("arguments without a function", at: PositionRange(0, 0))
     }
   }
 
