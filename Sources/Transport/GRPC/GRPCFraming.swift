@@ -118,9 +118,12 @@ struct GRPCDeframer: Sendable {
         let flag = unsafe bytes[end]
         let length = unsafe Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: end + 1, as: UInt32.self)))
         guard flag <= 1, length <= maxMessageBytes, length <= bytes.count - end - GRPCFraming.prefixBytes else { break }
+        // A compressed one comes alone: several together would unpack to so many times the limit.
+        if flag == 1, count > 0 { break }
         flags |= flag
         end += GRPCFraming.prefixBytes + length
         count += 1
+        if flag == 1 { break }
       }
       return (end, count, flags != 0)
     }
