@@ -17,6 +17,10 @@ public struct SelectRequest: Sendable {
   public var grouping: [String] = []
   /// Whether `grouping` are the labels to keep rather than those to leave out.
   public var isBy = false
+  /// Whether samples are wanted; else only the labels of series that may have some in `timeRange`.
+  public var wantsSamples = true
+  /// The most series that are wanted; 0: all of them.
+  public var limit = 0
   /// What memory is charged to.
   public var budget: MemoryBudget?
 
@@ -31,6 +35,46 @@ public struct SelectRequest: Sendable {
 public protocol Queryable: Sendable {
   /// The series that `request` wants, in ascending order of their labels and each once.
   func select(_ request: SelectRequest) async throws -> any SeriesStream
+}
+
+/// Which label names or values are wanted.
+public struct LabelRequest: Sendable {
+  /// Of series that fulfil all matchers of at least one set; without a set: of all series.
+  public var matcherSets: [[LabelMatcher]]
+  /// Of series that may have samples in it.
+  public var timeRange: TimeRange
+  /// The most strings that are wanted, the first in order; 0: all of them.
+  public var limit = 0
+  /// What memory is charged to.
+  public var budget: MemoryBudget?
+
+  /// Names or values of series that match, in `timeRange`.
+  public init(matcherSets: [[LabelMatcher]], timeRange: TimeRange) {
+    self.matcherSets = matcherSets
+    self.timeRange = timeRange
+  }
+}
+
+/// Label names or values.
+public struct LabelStrings: Sendable {
+  /// Ascending by bytes, each once.
+  public var strings: [String]
+  /// What could not be read, as sentences for people.
+  public var warnings: [String]
+
+  /// These.
+  public init(strings: [String], warnings: [String] = []) {
+    self.strings = strings
+    self.warnings = warnings
+  }
+}
+
+/// A source of label names and values.
+public protocol LabelQueryable: Sendable {
+  /// The names of the labels that series have.
+  func labelNames(_ request: LabelRequest) async throws -> LabelStrings
+  /// The values that the label `name` has.
+  func labelValues(of name: String, _ request: LabelRequest) async throws -> LabelStrings
 }
 
 /// Series of one request, in order. Used by one task at a time.
