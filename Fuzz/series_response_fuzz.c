@@ -1,5 +1,5 @@
-// Any bytes as a message of series: columns whose parts lie within the bytes, or an error. What was read is written again, and
-// reading that gives the same.
+// Any bytes as a message of series: columns whose parts lie within the bytes and whose labels are those that a slow reader finds, or
+// an error. What was read is written again, and reading that gives the same.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +114,74 @@ done:
   free(series), free(labels);
 }
 
+/// The next field of a message that is known to be whole: its number, and its bytes if it has a length (else NULL).
+static uint64_t slow_field(const uint8_t **at, tsdb_bytes_view *out_bytes) {
+  uint64_t numbers[2] = {0};
+  *out_bytes = (tsdb_bytes_view){0};
+  for (int i = 0; i < 2; i++) {
+    int shift = 0;
+    uint64_t wire = numbers[0] & 7;
+    if (i == 1 && wire == 1) *at += 8;
+    if (i == 1 && wire == 5) *at += 4;
+    if (i == 1 && (wire == 1 || wire == 5)) break;
+    do {
+      numbers[i] |= (uint64_t)(**at & 0x7F) << shift, shift += 7;
+    } while (*(*at)++ >= 0x80);
+  }
+  if ((numbers[0] & 7) == 2) {
+    *out_bytes = (tsdb_bytes_view){*at, numbers[1]};
+    *at += numbers[1];
+  }
+  return numbers[0] >> 3;
+}
+
+static void check_string(const tsdb_wire_symbols *symbols, uint32_t id, tsdb_bytes_view string) {
+  check(id < symbols->count, "an id beyond the table");
+  check(symbols->strings[id].size == string.size, "a label has the string of another");
+  check(string.size == 0 || memcmp(symbols->strings[id].bytes, string.bytes, string.size) == 0,
+        "a label has the string of another");
+}
+
+/// Holds the labels and the count of chunks of one series against its message.
+static void check_series(const columns_memory *memory, tsdb_bytes_view message, size_t series) {
+  const tsdb_wire_columns *columns = &memory->columns;
+  size_t pair = columns->label_offsets[series], chunk = columns->chunk_offsets[series];
+  for (const uint8_t *at = message.bytes, *end = at + message.size; at < end;) {
+    tsdb_bytes_view bytes;
+    uint64_t number = slow_field(&at, &bytes);
+    if (number == 2 && bytes.bytes != NULL) chunk++;
+    if (number != 1 || bytes.bytes == NULL) continue;
+    tsdb_bytes_view parts[3] = {0};
+    for (const uint8_t *inner = bytes.bytes, *inner_end = inner + bytes.size; inner < inner_end;) {
+      tsdb_bytes_view part;
+      number = slow_field(&inner, &part);
+      if (number <= 2 && part.bytes != NULL) parts[number] = part;
+    }
+    check(pair < columns->label_offsets[series + 1], "a label is missing");
+    check_string(&memory->symbols, columns->label_ids[2 * pair], parts[1]);
+    check_string(&memory->symbols, columns->label_ids[2 * pair + 1], parts[2]);
+    pair++;
+  }
+  check(pair == columns->label_offsets[series + 1], "a label too many");
+  check(chunk == columns->chunk_offsets[series + 1], "as many chunks as the message has");
+}
+
+static void check_all(const columns_memory *memory, const uint8_t *bytes, size_t size) {
+  size_t series = 0;
+  for (const uint8_t *at = bytes, *end = at + size; at < end;) {
+    tsdb_bytes_view field;
+    uint64_t number = slow_field(&at, &field);
+    if (field.bytes == NULL) continue;
+    if (number == 1) check_series(memory, field, series++);
+    if (number != 4) continue;
+    for (const uint8_t *inner = field.bytes, *inner_end = inner + field.size; inner < inner_end;) {
+      tsdb_bytes_view one;
+      if (slow_field(&inner, &one) == 1 && one.bytes != NULL) check_series(memory, one, series++);
+    }
+  }
+  check(series == memory->columns.series_count, "as many series as the message has");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size > 1 << 16) return 0;
@@ -139,6 +207,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
       }
     }
+    check_all(&memory, copy, size);
     check_again(&memory.columns, &memory.symbols, size % 5);
   }
   columns_free(&memory);

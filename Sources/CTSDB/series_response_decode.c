@@ -169,21 +169,20 @@ static inline tsdb_status string_id(tsdb_wire_symbols *symbols, tsdb_bytes_view 
 
 // MARK: Messages
 
-/// Reads a `Chunk`: its data and its encoding as blocks have it.
-static tsdb_status data_get(tsdb_bytes_view message, tsdb_bytes_view *out_data, uint8_t *out_encoding) {
-  uint64_t type = 0;
-  tsdb_bytes_view data = {message.bytes, 0};
+/// Reads a `Chunk`: its data and its encoding as blocks have it. What it does not say stays as it is: where the field is repeated,
+/// protobuf merges.
+static tsdb_status data_get(tsdb_bytes_view message, tsdb_bytes_view *data, uint8_t *encoding) {
+  uint64_t type = *encoding - 1u;
   fields fields = fields_of(message);
   while (fields.at < fields.end) {
     field field;
     tsdb_status status = field_get(&fields, &field);
     if (status != TSDB_OK) return status;
     if (field.number == 1 && field.wire == WIRE_VARINT) type = field.value;
-    if (field.number == 2 && field.wire == WIRE_LENGTH) data = field.bytes;
+    if (field.number == 2 && field.wire == WIRE_LENGTH) *data = field.bytes;
   }
   if (type >= TSDB_CHUNK_FLOAT_HISTOGRAM_ST) return TSDB_ERR_ENCODING;
-  *out_data = data;
-  *out_encoding = (uint8_t)(type + 1);
+  *encoding = (uint8_t)(type + 1);
   return TSDB_OK;
 }
 
@@ -201,6 +200,7 @@ static tsdb_status chunk_get(tsdb_bytes_view message, tsdb_wire_columns *columns
       if (field.number == 1) min_time_ms = (int64_t)field.value;
       if (field.number == 2) max_time_ms = (int64_t)field.value;
     } else if (field.wire == WIRE_LENGTH && field.number == 3) {
+      if (encoding == TSDB_CHUNK_WIRE_AGGREGATES) data.size = 0, encoding = TSDB_CHUNK_XOR;
       status = data_get(field.bytes, &data, &encoding);
       if (status != TSDB_OK) return status;
     }
@@ -241,18 +241,11 @@ static inline tsdb_status label_get(tsdb_bytes_view message, tsdb_bytes_view *ou
   return TSDB_OK;
 }
 
-/// Whether the next field is a short label, and the same bytes as the next one of the series before; moves on in that series.
-/// Returns the bytes of the field, or 0.
-static inline size_t same_label(const fields *fields, tsdb_bytes_view *last) {
-  if (last->size < 2 || last->bytes[0] != 0x0A || last->bytes[1] >= 0x80 || (size_t)last->bytes[1] + 2 > last->size) {
-    *last = (tsdb_bytes_view){0};
-    return 0;
-  }
-  size_t size = (size_t)last->bytes[1] + 2;
-  bool is_same = size <= (size_t)(fields->end - fields->at) &&
-                 is_string((tsdb_bytes_view){last->bytes, size}, (tsdb_bytes_view){fields->at, size});
-  *last = (tsdb_bytes_view){last->bytes + size, last->size - size};
-  return is_same ? size : 0;
+/// The bytes of the label at the begin of `last`, which is what is left of the series before: 0 where no short one is there.
+static inline size_t label_size(tsdb_bytes_view last) {
+  if (last.size < 2 || last.bytes[0] != 0x0A || last.bytes[1] >= 0x80) return 0;
+  size_t size = (size_t)last.bytes[1] + 2;
+  return size <= last.size ? size : 0;
 }
 
 /// Reads a `Series` as the next one of the columns.
@@ -264,12 +257,15 @@ static tsdb_status series_get(tsdb_bytes_view message, tsdb_wire_symbols *symbol
   size_t before = series == 0 ? pair : columns->label_offsets[series - 1], before_end = pair;
   tsdb_bytes_view last = series == 0 ? (tsdb_bytes_view){0} : symbols->last_series;
   fields fields = fields_of(message);
+  // `last` begins with label `before` or is empty: both move on with each label of this series, and with nothing else.
   while (fields.at < fields.end) {
-    size_t same = same_label(&fields, &last);
-    if (same > 0 && before < before_end) {
+    size_t size = label_size(last);
+    if (size > 0 && before < before_end && size <= (size_t)(fields.end - fields.at) &&
+        is_string((tsdb_bytes_view){last.bytes, size}, (tsdb_bytes_view){fields.at, size})) {
       if (pair >= columns->pairs_capacity || pair >= UINT32_MAX / 2) return TSDB_ERR_CAPACITY;
       memcpy(columns->label_ids + 2 * pair, columns->label_ids + 2 * before, 2 * sizeof *columns->label_ids);
-      fields.at += same;
+      fields.at += size;
+      last.bytes += size, last.size -= size;
       pair++, before++;
       continue;
     }
@@ -287,6 +283,7 @@ static tsdb_status series_get(tsdb_bytes_view message, tsdb_wire_symbols *symbol
       status = string_id(symbols, name, guess, &ids[0]);
       if (status == TSDB_OK) status = string_id(symbols, value, guess == NULL ? NULL : guess + 1, &ids[1]);
       if (status != TSDB_OK) return status;
+      last = size == 0 ? (tsdb_bytes_view){0} : (tsdb_bytes_view){last.bytes + size, last.size - size};
       pair++, before++;
     } else if (field.number == 2) {
       if (chunk >= columns->chunks_capacity || chunk >= UINT32_MAX) return TSDB_ERR_CAPACITY;
@@ -356,11 +353,12 @@ tsdb_status tsdb_wire_aggregates_parse(const uint8_t *src, size_t src_size, tsdb
     tsdb_status status = field_get(&fields, &field);
     if (status != TSDB_OK) return status;
     if (field.wire != WIRE_LENGTH || field.number < 4 || field.number >= 4 + TSDB_AGGR_SLOTS) continue;
-    tsdb_bytes_view data;
-    uint8_t encoding;
-    status = data_get(field.bytes, &data, &encoding);
+    tsdb_aggr_slot *slot = &out_slots[field.number - 4];
+    tsdb_bytes_view data = {src + slot->offset, slot->size};
+    if (slot->encoding == 0) *slot = (tsdb_aggr_slot){0, 0, TSDB_CHUNK_XOR}, data.bytes = field.bytes.bytes;
+    status = data_get(field.bytes, &data, &slot->encoding);
     if (status != TSDB_OK) return status;
-    out_slots[field.number - 4] = (tsdb_aggr_slot){(uint64_t)(data.bytes - src), data.size, encoding};
+    slot->offset = (uint64_t)(data.bytes - src), slot->size = data.size;
   }
   return TSDB_OK;
 }
