@@ -117,7 +117,7 @@ let package = Package(
 
     // Tests
     .target(
-      name: "TestSupport", dependencies: ["TSModel"], path: "Tests/TestSupport", swiftSettings: swiftOfTests),
+      name: "TestSupport", dependencies: ["TSModel", "Observability", "Transport"], path: "Tests/TestSupport", swiftSettings: swiftOfTests),
     tests("CTSDB", ["CTSDB"]),
     tests("TSModel", ["TSModel", "CTSDB", "RE2"]),
     tests("Storage", ["Storage", "PromQL", "TSModel", "CTSDB", "CMapping"]),

@@ -1,6 +1,6 @@
 // Routes that every component has: probes, metrics, profiles.
 public import Observability
-internal import Transport
+public import Transport
 
 extension HTTPRouter {
   /// Adds `/-/healthy` and `/-/ready`: 200 `OK` or 503 `NOT OK`, for any method.

@@ -1,9 +1,9 @@
 // Lines about requests, as `--request.logging-config` asks for them, in the fields of Thanos' own.
 public import Observability
-internal import Transport
+public import Transport
 
 /// Logs requests.
-public struct RequestLog: Sendable {
+public struct RequestLog: HTTPRequestLog {
   private let config: RequestLoggingConfig
   private let logger: Logger
   private let port: Int
@@ -15,14 +15,16 @@ public struct RequestLog: Sendable {
     self.port = port
   }
 
-  func begin(_ call: HTTPCall, _ name: String) {
+  /// Logs the start of a request, where the configuration asks for it.
+  public func begin(_ call: HTTPCall, _ name: String) {
     guard config.http.logsStart, isListed(call), isLogged(.debug) else { return }
     logger.debug(
       "started call", ("http.method", .string("\(call.method) \(call.request.head.target)")),
       ("http.request_id", .string(call.requestID)), ("thanos.method_name", .string(name)))
   }
 
-  func end(_ call: HTTPCall, _ name: String, status: Int, elapsed: Duration) {
+  /// Logs the end of a request, where the configuration asks for it.
+  public func end(_ call: HTTPCall, _ name: String, status: Int, elapsed: Duration) {
     // What the server could not do is an error, everything else of interest to who looks closely.
     let level: LogLevel = (200..<500).contains(status) ? .debug : .error
     guard config.http.logsEnd, isListed(call), isLogged(level) else { return }

@@ -1,6 +1,7 @@
 // What the status pages ask a component with a web page for: its flags, its build, its process.
 internal import Observability
 internal import TSModel
+public import Transport
 
 #if canImport(Glibc)
   internal import Glibc

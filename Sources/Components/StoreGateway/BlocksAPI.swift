@@ -4,6 +4,7 @@ internal import ComponentSupport
 internal import ObjectStore
 internal import StoreServing
 internal import TSModel
+internal import Transport
 
 /// Answers with the blocks that are served, or with those that are set aside.
 struct BlocksAPI: Sendable {

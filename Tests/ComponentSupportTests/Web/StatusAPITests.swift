@@ -2,6 +2,7 @@
 import TSModel
 import TestSupport
 import Testing
+import Transport
 
 @testable import ComponentSupport
 @testable import Observability

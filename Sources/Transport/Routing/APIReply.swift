@@ -1,6 +1,5 @@
 // Answers of the JSON APIs below /api/v1: one envelope, and CORS fields for browsers of other pages.
 public import TSModel
-internal import Transport
 
 /// Kinds of errors of the JSON APIs, each with its status.
 public enum APIErrorType: String, Sendable {

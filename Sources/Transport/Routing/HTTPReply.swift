@@ -1,5 +1,4 @@
 // What a route answers.
-public import Transport
 
 /// An answer: all of it at hand, or written while it is made.
 public struct HTTPReply: Sendable {

@@ -1,18 +1,17 @@
 // From a reply to the answer on the wire: HEAD, compression, streams that break off.
 internal import Synchronization
-internal import Transport
 
 /// Sends answers to one request, and knows what was sent.
-struct ReplySender {
+public struct ReplySender: Sendable {
   /// Shorter bodies are not compressed: one packet holds them anyway.
-  static let compressedBytesMin = 1400
+  public static let compressedBytesMin = 1400
 
   private let response: HTTPServerResponse
   private let isHead: Bool
   private let coding: ContentCoding
 
   /// Sends by `response` what suits the request `head`.
-  init(_ response: HTTPServerResponse, for head: HTTPRequestHead) {
+  public init(_ response: HTTPServerResponse, for head: HTTPRequestHead) {
     self.response = response
     isHead = head.method == "HEAD"
     let accepted = head.headers.values(for: "accept-encoding")
@@ -20,7 +19,7 @@ struct ReplySender {
   }
 
   /// Sends `reply`; returns the number of body bytes on the wire.
-  func send(_ reply: HTTPReply) async throws -> Int {
+  public func send(_ reply: HTTPReply) async throws -> Int {
     switch reply.body {
     case .bytes(let bytes): try await send(reply, bytes)
     case .stream(let write): try await send(reply, write)

@@ -3,7 +3,6 @@
 // A path is one of `/exact/path`, `/with/:name/inside` (one segment, not empty) and `/prefix/*` (everything below). An
 // exact path goes before one with names, and that before a prefix; of several prefixes the longest counts.
 internal import Observability
-public import Transport
 
 /// Answers requests by their method and path.
 public struct HTTPRouter: HTTPHandler {

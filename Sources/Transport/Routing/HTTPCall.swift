@@ -1,7 +1,6 @@
 // A request as a route sees it.
 public import Observability
 internal import TSModel
-public import Transport
 
 /// A request that matched a route.
 public struct HTTPCall: Sendable {

@@ -1,7 +1,15 @@
 // What is seen of requests: metrics under Thanos' names, spans, and lines in the log as `--request.logging-config`
 // says.
 public import Observability
-internal import Transport
+
+/// Writes lines about requests of named routes.
+public protocol HTTPRequestLog: Sendable {
+  /// A request has come; `name` is the label `handler` of its route.
+  func begin(_ call: HTTPCall, _ name: String)
+
+  /// It was answered with `status`; 499 where the client left before.
+  func end(_ call: HTTPCall, _ name: String, status: Int, elapsed: Duration)
+}
 
 /// Counts, traces and logs requests of named routes, and compresses their answers.
 public struct HTTPInstrumentation: Sendable {
@@ -12,7 +20,7 @@ public struct HTTPInstrumentation: Sendable {
   private let inflight: GaugeFamily
   private let logger: Logger
   private let tracer: Tracer
-  private let requestLog: RequestLog?
+  private let requestLog: (any HTTPRequestLog)?
 
   /// Bounds of `http_request_duration_seconds`.
   public static let durationBuckets: [Double] = [
@@ -21,7 +29,7 @@ public struct HTTPInstrumentation: Sendable {
 
   /// Metrics in `metrics`, spans by `tracer`, failures to `logger`; requests by `requestLog` where there is one.
   public init(
-    metrics: MetricsRegistry, logger: Logger, tracer: Tracer = .none, requestLog: RequestLog? = nil
+    metrics: MetricsRegistry, logger: Logger, tracer: Tracer = .none, requestLog: (any HTTPRequestLog)? = nil
   ) {
     let labels = ["code", "handler", "method"]
     let sizes = MetricBuckets.exponential(start: 64, factor: 2, count: 10)

@@ -3,37 +3,8 @@ import TSModel
 import TestSupport
 import Testing
 
-@testable import ComponentSupport
 @testable import Observability
 @testable import Transport
-
-/// What a handler answered.
-struct Answer {
-  var status: Int
-  var headers: HTTPHeaders
-  var body: [UInt8]
-  var text: String { String(decoding: body, as: UTF8.self) }
-}
-
-/// One GET to `handler`, in memory.
-func ask(_ handler: any HTTPHandler, _ target: String, headers: HTTPHeaders = [:]) async throws -> Answer {
-  try await ask(handler, "GET", target, headers: headers)
-}
-
-/// One request to `handler`, in memory.
-func ask(
-  _ handler: any HTTPHandler, _ method: String, _ target: String, headers: HTTPHeaders = [:],
-  body: [UInt8] = []
-) async throws -> Answer {
-  let stream = MemoryStream(body: body)
-  let head = HTTPRequestHead(method: method, target: target, headers: headers)
-  try await handler.handle(
-    HTTPServerRequest(head: head, peer: PeerInfo(address: "127.0.0.1", port: 4711), stream: stream),
-    HTTPServerResponse(stream: stream))
-  let answered = try #require(stream.responseHead)
-  #expect(stream.responseTrailers != nil)
-  return Answer(status: answered.status, headers: answered.headers, body: stream.responseBody)
-}
 
 private struct Sad: Error {}
 
