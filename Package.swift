@@ -95,7 +95,10 @@ let package = Package(
     library("BucketBlocks", ["TSModel", "Observability", "Storage", "ObjectStore"]),
     library("PromQL", ["CTSDB", "TSModel"]),
     library("StoreAPI", ["CTSDB", "TSModel", "Transport"]),
-    library("StoreServing", ["CTSDB", "TSModel", "Observability", "Transport", "Storage", "StoreAPI"]),
+    library(
+      "StoreServing", ["CTSDB", "TSModel", "Observability", "Transport", "Storage", "StoreAPI", "PromQL"]),
+    library(
+      "LocalBlocks", ["TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "StoreServing"]),
     library("ComponentSupport", ["TSModel", "Observability", "Transport", "YAML"]),
 
     // Components, one a folder
@@ -111,8 +114,14 @@ let package = Package(
         "ComponentSupport",
       ]),
 
+    component(
+      "Standalone",
+      [
+        "TSModel", "Observability", "PromQL", "Transport", "StoreAPI", "StoreServing", "LocalBlocks", "ComponentSupport",
+      ]),
+
     .executableTarget(
-      name: "CLI", dependencies: ["Tools", "StoreGateway", "ComponentSupport"], path: "Sources/CLI",
+      name: "CLI", dependencies: ["Tools", "StoreGateway", "Standalone", "ComponentSupport"], path: "Sources/CLI",
       swiftSettings: swift),
 
     // Tests

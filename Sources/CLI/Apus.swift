@@ -1,5 +1,6 @@
 // The program: reads the command line, builds the one component that it asks for, runs it, and ends with its code.
 internal import ComponentSupport
+internal import Standalone
 internal import StoreGateway
 internal import Tools
 
@@ -19,7 +20,7 @@ struct Apus {
     let table = CommandLineTable(
       program: CommandSpec(
         "apus", "Long-term, global-view storage for Prometheus.", flags: CommonFlags.global,
-        commands: [StoreCommand.spec, ToolCommands.spec]),
+        commands: [StoreCommand.spec, StandaloneCommand.spec, ToolCommands.spec]),
       versionText: versionText(program: "apus", version: version))
     let outcome = table.parse(CommandLine.arguments, environment: environmentVariable, readFile: textOfFile)
     switch outcome {
@@ -30,6 +31,7 @@ struct Apus {
     case .run(let command):
       switch command.path.first {
       case "store": exit(await StoreCommand.run(command, build: BuildFacts(version: version)))
+      case "standalone": exit(await StandaloneCommand.run(command, build: BuildFacts(version: version)))
       default: exit(await ToolCommands.run(command))
       }
     }

@@ -90,7 +90,7 @@ public protocol SeriesPart: Sendable {
   /// How many series there are.
   var count: Int { get }
   /// Adds the labels of all of them to `sets`.
-  func appendLabels(to sets: inout LabelSets)
+  func appendLabels(to sets: inout LabelSets) throws
   /// Replaces what `columns` hold by the samples of series `index`, ascending by time, each time once.
   func decode(_ index: Int, into columns: inout SampleColumns) throws
 }

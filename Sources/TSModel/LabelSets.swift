@@ -50,6 +50,32 @@ public struct LabelSets: Sendable {
     ends.append(bytes.count)
   }
 
+  /// Lets `body` write `count` sets of at most `bytes` bytes behind those that are there: it gets the place of the first, and
+  /// an array for where each ends, counted from there, and returns whether it could. If not, nothing is added.
+  package mutating func append(
+    sets count: Int, upTo size: Int, _ body: (UnsafeMutableBufferPointer<UInt8>, UnsafeMutablePointer<Int>) -> Bool
+  ) -> Bool {
+    let start = bytes.count
+    var newEnds: [Int] = []
+    var isWritten = false
+    let added = unsafe [UInt8](unsafeUninitializedCapacity: size) { room, written in
+      unsafe newEnds = [Int](unsafeUninitializedCapacity: count) { ends, endCount in
+        guard let first = ends.baseAddress else {
+          isWritten = true
+          return
+        }
+        isWritten = unsafe body(room, first)
+        endCount = isWritten ? count : 0
+      }
+      written = newEnds.last ?? 0
+    }
+    guard isWritten else { return false }
+    bytes += added
+    ends.reserveCapacity(ends.count + count)
+    for end in newEnds { ends.append(start + end) }
+    return true
+  }
+
   /// Adds a set as a value.
   public mutating func append(_ labels: Labels) {
     for label in labels { appendLabel(label.name.utf8, label.value.utf8) }

@@ -17,7 +17,7 @@ extension Evaluator {
       while let part = try await stream.next() {
         try context.checkCancellation()
         var sets = LabelSets()
-        part.appendLabels(to: &sets)
+        try part.appendLabels(to: &sets)
         for index in 0..<part.count {
           try part.decode(index, into: &samples)
           samples.removeStaleMarkers()

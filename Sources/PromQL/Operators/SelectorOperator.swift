@@ -93,7 +93,7 @@ private struct PartWork: Sendable {
   func rows(of part: any SeriesPart) throws -> VectorBatch {
     let batch = try VectorBatch(stepCount: grid.count, capacity: part.count, budget: context.budget)
     var sets = LabelSets()
-    part.appendLabels(to: &sets)
+    try part.appendLabels(to: &sets)
     var samples = SampleColumns()
     var scratch = KernelScratch()
     for index in 0..<part.count {

@@ -14,6 +14,8 @@ public struct ServedBlock: Hashable, Sendable {
   public var resolutionMs: Int64
   /// Labels that every series of it has besides its own.
   public var externalLabels: Labels
+  /// Tells apart states of a block whose files were changed in place; nil where that does not happen.
+  public var revision: Int64?
 
   /// A block with everything said by the caller.
   public init(

@@ -60,6 +60,12 @@ public final class ServedBlocks: Sendable {
   /// How many blocks are kept open.
   public var openCount: Int { state.withLock { $0.open.count } }
 
+  /// Opens the block that `entry` describes, if it is served and not open yet; what keeps it from being opened, or nil. May block.
+  public func problemOfOpening(_ entry: ServedBlock) -> (any Error)? {
+    do { _ = try block(entry) } catch { return error }
+    return nil
+  }
+
   /// The blocks at this moment.
   var snapshot: BlockSnapshot { state.withLock { $0.snapshot } }
 

@@ -1,5 +1,6 @@
-// Chunks that messages have no type for: those of newer encodings, with start timestamps. The StoreAPI knows only what there
-// was before them, so that they are sent as chunks of the same samples without start timestamps.
+// Chunks that are not sent as they lie in a block. Those of newer encodings, with start timestamps, become chunks of the same
+// samples without them, since the StoreAPI knows only what there was before; those of which a part is deleted become chunks of
+// what is left.
 internal import Storage
 internal import TSModel
 
@@ -8,39 +9,80 @@ extension SeriesBatch {
   /// Throws what is wrong with a chunk.
   func convertForMessages() throws(StorageError) -> Int {
     guard hasChunkBytes else { return 0 }
-    var floats = FloatColumns()
-    var histograms = HistogramColumns()
+    var samples = SeriesSamples()
     var sum = 0
     for index in 0..<chunkCount {
       guard let chunk = unsafe chunkBytes(index) else { continue }
       let encoding = unsafe ChunkEncoding(rawValue: chunk.encoding)
       guard encoding.hasStartTimestamps else { continue }
-      let bytes = unsafe RawSpan(_unsafeBytes: chunk.bytes)
-      let converted: EncodedChunk
-      if encoding.isFloat {
-        floats.removeAll()
-        try floats.append(decoding: bytes, encoding: encoding)
-        let (times, values) = (floats.timestampsMs, floats.values)
-        converted = try .wholeFloats(
-          encoding: .xor, timestampsMs: times.indices.map { times[$0] }, values: values.indices.map { values[$0] })
-      } else {
-        try histograms.decode(bytes, encoding: encoding)
-        let times = histograms.timestampsMs
-        var samples: [(timestampMs: Int64, histogram: Histogram, startTimestampMs: Int64)] = []
-        for sample in 0..<histograms.count {
-          samples.append((times[sample], histograms.histogram(at: sample), 0))
-        }
-        converted = try .wholeHistograms(
-          encoding: encoding == .histogramST ? .histogram : .floatHistogram, resetHeader: histograms.resetHeader,
-          samples: samples)
+      let content = unsafe try samples.decode(RawSpan(_unsafeBytes: chunk.bytes), encoding: encoding)
+      if let converted = try samples.encoded(content, encoding.withoutStartTimestamps) {
+        sum += replace(index, with: converted)
       }
-      let region = ByteRegion(copying: converted.bytes)
-      retain(region)
-      unsafe region.withUnsafeBytes { bytes in
-        unsafe setChunkBytes(index, encoding: converted.encoding.rawValue, bytes: bytes)
-      }
-      sum += converted.bytes.count
     }
     return sum
+  }
+
+  /// Puts chunks of what is left in the place of those of which a part is deleted; a chunk of which nothing is left must have
+  /// been taken out before (`removeDeleted`). Returns the bytes of memory that takes. Throws what is wrong with a chunk.
+  func cutDeleted(_ tombstones: Tombstones) throws(StorageError) -> Int {
+    guard hasChunkBytes else { return 0 }
+    var samples = SeriesSamples()
+    var sum = 0
+    for series in 0..<seriesCount {
+      let seriesRef = UInt64(seriesRef(at: series))
+      for index in chunkRange(at: series) {
+        let meta = chunk(index)
+        let range = TimeRange(minTimeMs: meta.minTimeMs, maxTimeMs: meta.maxTimeMs)
+        guard tombstones.coverage(of: range, seriesRef: seriesRef) != .nothing, let chunk = unsafe chunkBytes(index) else {
+          continue
+        }
+        let encoding = unsafe ChunkEncoding(rawValue: chunk.encoding)
+        let content = unsafe try samples.decode(
+          RawSpan(_unsafeBytes: chunk.bytes), encoding: encoding, tombstones: tombstones, seriesRef: seriesRef)
+        if let left = try samples.encoded(content, encoding) { sum += replace(index, with: left) }
+      }
+    }
+    return sum
+  }
+
+  private func replace(_ index: Int, with chunk: EncodedChunk) -> Int {
+    let region = ByteRegion(copying: chunk.bytes)
+    retain(region)
+    unsafe region.withUnsafeBytes { bytes in
+      unsafe setChunkBytes(index, encoding: chunk.encoding.rawValue, bytes: bytes)
+    }
+    return chunk.bytes.count
+  }
+}
+
+extension ChunkEncoding {
+  /// The encoding of the same samples without start timestamps.
+  fileprivate var withoutStartTimestamps: ChunkEncoding {
+    if isFloat { return .xor }
+    return self == .histogramST ? .histogram : self == .floatHistogramST ? .floatHistogram : self
+  }
+}
+
+extension SeriesSamples {
+  /// A chunk of the samples that are to be seen; nil of aggregates and where there are none.
+  fileprivate func encoded(_ content: Content, _ encoding: ChunkEncoding) throws(StorageError) -> EncodedChunk? {
+    let kept = keptIndices
+    guard content != .aggregates, !kept.isEmpty else { return nil }
+    if content == .floats {
+      let (times, values, starts) = (floats.timestampsMs, floats.values, floats.startTimestampsMs)
+      return try .wholeFloats(
+        encoding: encoding, timestampsMs: kept.indices.map { times[Int(kept[$0])] },
+        values: kept.indices.map { values[Int(kept[$0])] },
+        startTimestampsMs: encoding.hasStartTimestamps ? kept.indices.map { starts[Int(kept[$0])] } : [])
+    }
+    let (times, starts) = (histograms.timestampsMs, histograms.startTimestampsMs)
+    var samples: [(timestampMs: Int64, histogram: Histogram, startTimestampMs: Int64)] = []
+    for place in kept.indices {
+      let index = Int(kept[place])
+      let start = encoding.hasStartTimestamps ? starts[index] : 0
+      samples.append((times[index], histograms.histogram(at: index), start))
+    }
+    return try .wholeHistograms(encoding: encoding, resetHeader: histograms.resetHeader, samples: samples)
   }
 }

@@ -153,6 +153,21 @@ struct SeriesEncoding {
     return (frames, (count + perMessage - 1) / perMessage)
   }
 
+  /// The complete series, at most `limit` altogether (0: all), with their labels and chunks where they lie; nil where none are
+  /// left.
+  func takeSeries(limit: Int64, budget: MemoryBudget) throws(BudgetExceeded) -> MergedSeries? {
+    let closed = closedCount
+    let wanted = limit > 0 ? min(closed, Int(clamping: limit - seriesCount)) : closed
+    guard wanted > 0 else { return nil }
+    let openChunks = unsafe merge.open_entries > 0 ? Int(series[closed].chunk_count) : 0
+    let closedChunks = unsafe merge.chunk_count - openChunks
+    let taken = unsafe try MergedSeries(
+      UnsafeBufferPointer(rebasing: series[..<wanted]), UnsafeBufferPointer(rebasing: chunks[..<closedChunks]),
+      windows: windows.compactMap(\.self) + retired + retiredByOpen, budget: budget)
+    take(wanted, taken.chunkCount)
+    return taken
+  }
+
   /// Moves what is left after the first series and chunks to the front.
   private func take(_ count: Int, _ chunkCount: Int) {
     seriesCount += Int64(count)

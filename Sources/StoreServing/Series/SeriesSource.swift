@@ -20,6 +20,8 @@ struct SeriesDemand {
   var windowSize: Int
   /// What the request's memory is charged to.
   var budget: MemoryBudget
+  /// Whether chunks become those of encodings that messages know.
+  var convertsForMessages = true
 }
 
 /// A block and the series of it that a request selects. Used by one task.
@@ -83,7 +85,8 @@ final class SeriesSource {
       if demand.wantsChunks {
         do throws(StorageError) {
           try block.loadChunks(into: batch, budget: demand.budget)
-          convertedBytes = try batch.convertForMessages()
+          if !block.tombstones.isEmpty { convertedBytes += try batch.cutDeleted(block.tombstones) }
+          if demand.convertsForMessages { convertedBytes += try batch.convertForMessages() }
         } catch { throw block.withFault(error) }
         try countBytes(batch, &usage)
       }

@@ -14,13 +14,7 @@ extension LocalStore {
     var answer = try LabelAnswer(
       self, abortsOnFailure: request.partialResponseDisabled || request.partialResponseStrategy == .abort)
     try answer.eachBlock(request.startMs, request.endMs, matchers, blockMatchers) { entry, own, block, usage in
-      var names =
-        own.isEmpty
-        ? try block.index.labelNames()
-        : try block.index.labelNames(ofSeries: try usage.select(own, block))
-      // Without a series the external labels are nobody's.
-      if own.isEmpty || !names.isEmpty { names += entry.externalLabels.map(\.name) }
-      return names
+      try block.labelNames(of: entry, own) { try usage.select($0, block) }
     }
     var response = LabelNamesResponse()
     response.names = answer.strings(
@@ -47,13 +41,7 @@ extension LocalStore {
     var answer = try LabelAnswer(
       self, abortsOnFailure: request.partialResponseDisabled || request.partialResponseStrategy == .abort)
     try answer.eachBlock(request.startMs, request.endMs, matchers, blockMatchers) { entry, own, block, usage in
-      if let value = entry.externalLabels[request.label] {
-        // It is the value of every series; of none, where none fulfils the rest of the conditions.
-        return try own.isEmpty || !usage.select(own, block).isEmpty ? [value] : []
-      }
-      if own.isEmpty { return try block.index.labelValues(of: request.label, matching: []) }
-      let isSet = try LabelMatcher(.notEqual, name: request.label, value: "")
-      return try block.index.labelValues(of: request.label, ofSeries: try usage.select(own + [isSet], block))
+      try block.labelValues(of: request.label, of: entry, own) { try usage.select($0, block) }
     }
     var response = LabelValuesResponse()
     response.values = answer.strings(without: [], limit: request.limit)

@@ -100,6 +100,20 @@ internal import CTSDB
     }
   }
 
+  /// Brings the samples from `start` on, which ascend, between those before, which do, too. Of two of one time the one that was
+  /// there before stays.
+  public mutating func mergeRun(from start: Int) {
+    guard start > 0, start < count else { return }
+    let last = count
+    let merged = unsafe withUnsafeTemporaryAllocation(of: Int64.self, capacity: 2 * start) { times in
+      unsafe withUnsafeTemporaryAllocation(of: Double.self, capacity: start) { values in
+        unsafe tsdb_float_runs_merge(
+          timestamps, values_, startTimestamps, start, last, times.baseAddress, values.baseAddress)
+      }
+    }
+    count = merged
+  }
+
   /// Takes stale markers out.
   public mutating func removeStaleMarkers() {
     unsafe count = tsdb_stale_remove(timestamps, values_, startTimestamps, count)

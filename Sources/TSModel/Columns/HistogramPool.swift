@@ -137,6 +137,11 @@ public final class HistogramPool: @unchecked Sendable {
     return append(header, buckets: positive + negative)
   }
 
+  /// Says that nothing is known of a counter reset before histogram `index`, unless it is a gauge.
+  func forgetResetHint(_ index: Int32) {
+    if headers[Int(index)].resetHint != .gauge { headers[Int(index)].resetHint = .unknown }
+  }
+
   /// Adds a copy of histogram `index` of another pool (or of this one). Returns its index.
   public func append(_ index: Int32, of other: HistogramPool) -> Int32 {
     var header = other.headers[Int(index)]

@@ -58,15 +58,34 @@ public struct SampleColumns: ~Copyable {
 }
 
 extension SampleColumns {
+  /// Puts samples of chunks that overlap in order: histograms by time, and of a float and a histogram at one time the float
+  /// stays. Floats must be in order already.
+  public mutating func settleOverlaps() {
+    guard !histogramIndices.isEmpty else { return }
+    sortHistograms()
+    for place in 0..<histogramCount { pool.forgetResetHint(histogramIndices[place]) }
+    var isKept = [Bool](repeating: true, count: histogramCount)
+    do {
+      let times = floats.timestampsMs
+      var float = 0
+      for place in 0..<histogramCount {
+        while float < times.count, times[float] < histogramTimesMs[place] { float += 1 }
+        isKept[place] = float == times.count || times[float] != histogramTimesMs[place]
+      }
+    }
+    keepHistograms(isKept)
+  }
+
   /// Takes stale markers out, of both kinds.
   public mutating func removeStaleMarkers() {
     floats.removeStaleMarkers()
-    guard histogramIndices.contains(where: { pool.headers[Int($0)].sum.bitPattern == Histogram.staleSumBits }) else {
-      return
-    }
+    let isKept = histogramIndices.map { pool.headers[Int($0)].sum.bitPattern != Histogram.staleSumBits }
+    if isKept.contains(false) { keepHistograms(isKept) }
+  }
+
+  private mutating func keepHistograms(_ isKept: [Bool]) {
     var kept = 0
-    for place in histogramIndices.indices
-    where pool.headers[Int(histogramIndices[place])].sum.bitPattern != Histogram.staleSumBits {
+    for place in histogramIndices.indices where isKept[place] {
       histogramTimesMs[kept] = histogramTimesMs[place]
       histogramStartTimesMs[kept] = histogramStartTimesMs[place]
       histogramIndices[kept] = histogramIndices[place]

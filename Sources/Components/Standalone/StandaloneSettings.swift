@@ -1,0 +1,87 @@
+// What the flags of `apus standalone` say, read once at the start.
+internal import ComponentSupport
+internal import LocalBlocks
+internal import Observability
+internal import PromQL
+internal import TSModel
+
+/// The settings of a standalone process.
+struct StandaloneSettings: Sendable {
+  /// Folder of the bucket; made at the start.
+  var bucketFolder: String
+  /// Folders that are served beside it.
+  var blockFolders: [String]
+  /// Between two looks at the folders, milliseconds.
+  var syncIntervalMs: Int
+  /// Marks for deletion older than this count, milliseconds.
+  var deletionDelayMs: Int64
+  /// How queries are evaluated.
+  var engine = EngineOptions()
+  /// What of the language is enabled.
+  var parser = ParserOptions()
+  /// Queries at the same time.
+  var concurrentQueriesMax: Int
+  /// Samples of one query in memory.
+  var samplesMax: Int64
+  /// Bytes of memory of all queries together.
+  var memoryBytesMax: Int
+  /// Folder of the file `queries.active`; nil for none.
+  var activeQueryFolder: String?
+  /// File that queries are written to; nil for none.
+  var queryLogFile: String?
+  /// What paths begin with: empty, or a slash and more.
+  var routePrefix: String
+  /// What links begin with.
+  var externalPrefix: String
+  /// Names of features that were asked for and that there are not.
+  var unknownFeatures: [String] = []
+
+  /// Reads the flags. Throws `ConfigurationError`.
+  init(_ command: ParsedCommand) throws(ConfigurationError) {
+    bucketFolder = (command.text("data-dir") ?? "./data") + "/bucket"
+    blockFolders = command.texts("blocks")
+    syncIntervalMs = Int(clamping: max(100, command.integer("blocks.sync-interval") ?? 0))
+    deletionDelayMs = command.integer("ignore-deletion-marks-delay") ?? 0
+    concurrentQueriesMax = Int(clamping: try Self.positive("query.max-concurrent", command))
+    samplesMax = try Self.positive("query.max-samples", command)
+    let memory = command.integer("query.max-memory") ?? 0
+    memoryBytesMax = memory <= 0 ? .max : Int(clamping: memory)
+    engine.timeoutMs = try Self.positive("query.timeout", command)
+    engine.lookbackMs = try Self.positive("query.lookback-delta", command)
+    engine.subqueryStepMs = try Self.positive("query.default-evaluation-interval", command)
+    activeQueryFolder = Self.nonEmpty("query.active-query-path", command)
+    queryLogFile = Self.nonEmpty("query.log-file", command)
+    externalPrefix = Self.prefix(command.text("web.external-prefix") ?? "")
+    routePrefix = Self.prefix(command.text("web.route-prefix") ?? "")
+    if !command.isGiven("web.route-prefix") { routePrefix = externalPrefix }
+    for name in command.texts("enable-feature").flatMap({ $0.split(separator: ",") }) { enable(String(name)) }
+  }
+
+  private mutating func enable(_ name: String) {
+    switch name {
+    case "promql-delayed-name-removal": engine.delaysNameRemoval = true
+    case "type-and-unit-labels": engine.usesTypeAndUnitLabels = true
+    case "use-start-timestamps": engine.usesStartTimestamps = true
+    case "promql-x-functions": parser.extendedFunctions = true
+    default: if !parser.enable(feature: name) { unknownFeatures.append(name) }
+    }
+  }
+
+  private static func positive(_ name: String, _ command: ParsedCommand) throws(ConfigurationError) -> Int64 {
+    guard let value = command.integer(name), value > 0 else {
+      throw ConfigurationError(.value, "--\(name) must be more than 0")
+    }
+    return value
+  }
+
+  private static func nonEmpty(_ name: String, _ command: ParsedCommand) -> String? {
+    let text = command.text(name) ?? ""
+    return text.isEmpty ? nil : text
+  }
+
+  /// `/prefix` without a slash at its end; empty for the root.
+  private static func prefix(_ text: String) -> String {
+    let inner = text.split(separator: "/", omittingEmptySubsequences: true).joined(separator: "/")
+    return inner.isEmpty ? "" : "/" + inner
+  }
+}

@@ -1,0 +1,166 @@
+// Folders of blocks on this machine as one catalog: a bucket in a folder, the data folder of a running Prometheus, or a copy of
+// some blocks. They are looked through again and again, since blocks come, are compacted into others and go.
+//
+//   bucket/                01J…  01K…          all of them become one catalog; what else lies there (wal, chunks_head, lock,
+//   prometheus/data/       01L…  01M…  wal …   temporary folders) is left alone, and so are blocks that others were made of
+public import BucketBlocks
+internal import ObjectStore
+public import Observability
+internal import Storage
+public import StoreServing
+internal import Synchronization
+internal import TSModel
+
+/// The blocks of some folders. Thread-safe.
+public final class LocalBlocks: Sendable {
+  /// A folder of blocks.
+  public struct Folder: Sendable {
+    /// Its path.
+    public var path: String
+    /// Whether blocks in it may be marked for deletion, as in a bucket.
+    public var hasMarks: Bool
+
+    /// The folder at `path`.
+    public init(path: String, hasMarks: Bool = false) {
+      self.path = path
+      self.hasMarks = hasMarks
+    }
+  }
+
+  private struct Watched: Sendable {
+    let folder: Folder
+    let bucket: FolderBucket
+    let fetcher: BlockFetcher
+  }
+
+  private struct State {
+    var paths: [ULID: String] = [:]
+    var known: [ULID: ServedBlock] = [:]
+    var problems: [ULID: String] = [:]
+    var unreadable: [String: String] = [:]
+  }
+
+  /// What is served.
+  public let catalog: ServedBlocks
+
+  private let watched: [Watched]
+  private let gate = ConcurrencyGate(width: 1)
+  private let logger: Logger
+  private let state: SharedState
+
+  /// For the closure that the catalog opens blocks by.
+  private final class SharedState: Sendable {
+    let value = Mutex(State())
+  }
+
+  /// The blocks in `folders`; `sync` looks for them. Blocks marked for deletion longer ago than `deletionDelayMs` are left
+  /// out. At most `openBlocksMax` stay open beside those in use.
+  public init(
+    _ folders: [Folder], deletionDelayMs: Int64 = 86_400_000, openBlocksMax: Int = 4096, logger: Logger = .none
+  ) {
+    self.logger = logger
+    watched = folders.map { folder in
+      let bucket = FolderBucket(path: folder.path)
+      let marks: [any BlockFilter] = folder.hasMarks ? [DeletionMarkFilter(delayMs: deletionDelayMs)] : []
+      return Watched(
+        folder: folder, bucket: bucket, fetcher: BlockFetcher(bucket: bucket, filters: marks + [DuplicateFilter()]))
+    }
+    let state = SharedState()
+    self.state = state
+    catalog = ServedBlocks(openBlocksMax: openBlocksMax) { entry in
+      guard let path = state.value.withLock({ $0.paths[entry.ulid] }) else {
+        throw StorageError(.notFound, "open block \(entry.ulid): it is served no longer")
+      }
+      return try Block.open(path: path)
+    }
+  }
+
+  /// Blocks that are there and are not served, with what is wrong.
+  public var problems: [ULID: String] { state.value.withLock { $0.problems } }
+
+  /// One look at all folders. A folder that cannot be read keeps what was served from it. Throws `CancellationError`.
+  public func sync() async throws { try await gate.run { try await look() } }
+
+  private func look() async throws {
+    let before = state.value.withLock { $0 }
+    var now = State()
+    for watched in watched {
+      do {
+        try await look(at: watched, before, &now)
+      } catch is CancellationError {
+        throw CancellationError()
+      } catch {
+        now.unreadable[watched.folder.path] = "\(error)"
+        let inside = watched.folder.path + "/"
+        for (ulid, path) in before.paths where path.hasPrefix(inside) && now.paths[ulid] == nil {
+          now.paths[ulid] = path
+          now.known[ulid] = before.known[ulid]
+        }
+      }
+    }
+    note(now, before)
+    // Paths first: the catalog opens by them.
+    let found = now
+    state.value.withLock { $0 = found }
+    catalog.replace(with: Array(found.known.values))
+    await open(found.known.values.filter { before.known[$0.ulid] != $0 })
+  }
+
+  private func look(at watched: Watched, _ before: State, _ now: inout State) async throws {
+    let view = try await watched.fetcher.fetch()
+    for meta in view.blocks where now.known[meta.ulid] == nil {
+      var entry = ServedBlock(meta)
+      // Deleting series writes this file anew.
+      entry.revision = try? await watched.bucket.attributes("\(meta.ulid)/tombstones").modifiedMs
+      now.known[meta.ulid] = entry
+      now.paths[meta.ulid] = "\(watched.folder.path)/\(meta.ulid)"
+    }
+    for (ulid, aside) in view.setAside where aside.state == .malformedMeta || aside.state == .failed {
+      now.problems[ulid] = aside.reason
+    }
+    // What could not be read this time says nothing about a block that was good the time before.
+    for (ulid, reason) in view.failures where now.known[ulid] == nil {
+      if let known = before.known[ulid] {
+        now.known[ulid] = known
+        now.paths[ulid] = before.paths[ulid]
+      } else {
+        now.problems[ulid] = reason
+      }
+    }
+  }
+
+  private func note(_ now: State, _ before: State) {
+    for (path, reason) in now.unreadable where before.unreadable[path] != reason {
+      logger.warn("looking for blocks failed", ("folder", .string(path)), ("err", .string(reason)))
+    }
+    for (ulid, reason) in now.problems where before.problems[ulid] != reason {
+      logger.warn("block is set aside", ("block", .string("\(ulid)")), ("err", .string(reason)))
+    }
+    let (added, gone) = (
+      now.known.keys.filter { before.known[$0] == nil }, before.known.keys.filter { now.known[$0] == nil }
+    )
+    guard !added.isEmpty || !gone.isEmpty else { return }
+    logger.info(
+      "blocks changed", ("served", .int(now.known.count)), ("added", .int(added.count)), ("removed", .int(gone.count)))
+  }
+
+  /// Opens blocks before somebody asks for them: who deletes them afterwards takes nothing away from a query that has begun.
+  private func open(_ entries: [ServedBlock]) async {
+    let (catalog, logger) = (catalog, logger)
+    await BlockingThreads.files.run {
+      for entry in entries {
+        if let error = catalog.problemOfOpening(entry) {
+          logger.warn("opening block failed", ("block", .string("\(entry.ulid)")), ("err", .string("\(error)")))
+        }
+      }
+    }
+  }
+
+  /// Looks at the folders every `intervalMs`, until the task is cancelled.
+  public func follow(intervalMs: Int) async throws {
+    while true {
+      try await Task.sleep(for: .milliseconds(intervalMs))
+      try await sync()
+    }
+  }
+}
