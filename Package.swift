@@ -98,7 +98,7 @@ let package = Package(
     library(
       "StoreServing", ["CTSDB", "TSModel", "Observability", "Transport", "Storage", "StoreAPI", "PromQL"]),
     library(
-      "LocalBlocks", ["TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "StoreServing"]),
+      "BlockFolders", ["TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "StoreServing"]),
     library("ComponentSupport", ["TSModel", "Observability", "Transport", "YAML"]),
 
     // Components, one a folder
@@ -117,7 +117,8 @@ let package = Package(
     component(
       "Standalone",
       [
-        "TSModel", "Observability", "PromQL", "Transport", "StoreAPI", "StoreServing", "LocalBlocks", "ComponentSupport",
+        "TSModel", "Observability", "PromQL", "Transport", "StoreAPI", "StoreServing", "BlockFolders",
+        "ComponentSupport",
       ]),
 
     .executableTarget(
@@ -126,7 +127,8 @@ let package = Package(
 
     // Tests
     .target(
-      name: "TestSupport", dependencies: ["TSModel", "Observability", "Transport"], path: "Tests/TestSupport", swiftSettings: swiftOfTests),
+      name: "TestSupport", dependencies: ["TSModel", "Observability", "Transport"], path: "Tests/TestSupport",
+      swiftSettings: swiftOfTests),
     tests("CTSDB", ["CTSDB"]),
     tests("TSModel", ["TSModel", "CTSDB", "RE2"]),
     tests("Storage", ["Storage", "PromQL", "TSModel", "CTSDB", "CMapping"]),
@@ -137,7 +139,7 @@ let package = Package(
     tests("BucketBlocks", ["BucketBlocks", "ObjectStore", "Storage", "TSModel", "Observability"]),
     tests("PromQL", ["PromQL", "TSModel", "CTSDB"]),
     tests("StoreAPI", ["StoreAPI", "TSModel", "CTSDB", "Transport"]),
-    tests("StoreServing", ["StoreServing", "StoreAPI", "Storage", "TSModel", "Transport", "Observability"]),
+    tests("StoreServing", ["StoreServing", "PromQL", "StoreAPI", "Storage", "TSModel", "Transport", "Observability"]),
     tests("StoreGateway", ["StoreGateway", "StoreServing", "StoreAPI", "ComponentSupport", "TSModel", "Transport"]),
     tests("ComponentSupport", ["ComponentSupport", "TSModel", "Observability", "Transport"]),
     tests(

@@ -17,7 +17,7 @@ private let allowedImports: [String: Set<String>] = [
   "StoreAPI": ["CTSDB", "TSModel", "Transport"],
   "HTTPAPI": ["CTSDB", "TSModel", "Observability", "PromQL", "Transport"],
   "StoreServing": ["CTSDB", "TSModel", "Observability", "Transport", "Storage", "StoreAPI", "PromQL"],
-  "LocalBlocks": ["TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "StoreServing"],
+  "BlockFolders": ["TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "StoreServing"],
   "CTransport": ["UV", "OpenSSL", "NGHTTP2", "HTTPParser"],
   "Transport": ["CTransport", "TSModel", "Observability", "Curl", "CAres", "Zlib", "Zstd", "Snappy"],
   "ComponentSupport": ["TSModel", "Observability", "Transport", "YAML"],
@@ -26,7 +26,7 @@ private let allowedImports: [String: Set<String>] = [
 /// A component may import all libraries; it never imports another component, CTSDB or a C library.
 private let allowedImportsOfComponents: Set<String> = [
   "TSModel", "Observability", "Storage", "Transport", "ObjectStore", "BucketBlocks", "PromQL", "StoreAPI", "HTTPAPI",
-  "StoreServing", "LocalBlocks", "ComponentSupport",
+  "StoreServing", "BlockFolders", "ComponentSupport",
 ]
 
 /// What the standard library and the system bring. Foundation is not among it.

@@ -1,6 +1,6 @@
 // `apus standalone`: blocks of local folders, queries over them and the StoreAPI, in one process with no network between.
 public import ComponentSupport
-internal import LocalBlocks
+internal import BlockFolders
 internal import Observability
 internal import PromQL
 internal import StoreAPI

@@ -48,10 +48,12 @@ enum StandaloneFlags {
 
   static let web: [FlagSpec] = [
     FlagSpec(
-      "web.route-prefix", .string, "Path below which everything is served; --web.external-prefix where it is not given.",
+      "web.route-prefix", .string,
+      "Path below which everything is served; --web.external-prefix where it is not given.",
       default: ""),
     FlagSpec(
-      "web.external-prefix", .string, "Path that a proxy in front serves this below, for links in the pages.", default: ""
+      "web.external-prefix", .string, "Path that a proxy in front serves this below, for links in the pages.",
+      default: ""
     ),
     FlagSpec("web.disable-cors", .bool, "Send no Access-Control headers."),
   ]

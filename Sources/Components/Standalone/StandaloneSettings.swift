@@ -1,6 +1,6 @@
 // What the flags of `apus standalone` say, read once at the start.
 internal import ComponentSupport
-internal import LocalBlocks
+internal import BlockFolders
 internal import Observability
 internal import PromQL
 internal import TSModel

@@ -33,7 +33,9 @@ public struct BlockQueryable: Queryable, LabelQueryable {
     let budget = request.budget ?? MemoryBudget(name: "query")
     for _ in 0..<(refresh == nil ? 0 : Self.refreshesMax) {
       let stream = BlockSeriesStream(self, request, budget)
-      if try await withTaskExecutorPreference(pool, operation: { try stream.open(endsWhereGone: true) }) { return stream }
+      if try await withTaskExecutorPreference(pool, operation: { try stream.open(endsWhereGone: true) }) {
+        return stream
+      }
       try await refresh?()
     }
     let stream = BlockSeriesStream(self, request, budget)

@@ -60,7 +60,7 @@ final class BlockSeriesStream: SeriesStream, @unchecked Sendable {
 
   func next() async throws -> (any SeriesPart)? {
     try await withTaskExecutorPreference(owner.pool) { try self.part() }
-   }
+  }
 
   private func part() throws -> BlockSeriesPart? {
     guard let merger else { return nil }

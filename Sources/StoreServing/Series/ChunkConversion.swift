@@ -34,7 +34,8 @@ extension SeriesBatch {
       for index in chunkRange(at: series) {
         let meta = chunk(index)
         let range = TimeRange(minTimeMs: meta.minTimeMs, maxTimeMs: meta.maxTimeMs)
-        guard tombstones.coverage(of: range, seriesRef: seriesRef) != .nothing, let chunk = unsafe chunkBytes(index) else {
+        guard tombstones.coverage(of: range, seriesRef: seriesRef) != .nothing, let chunk = unsafe chunkBytes(index)
+        else {
           continue
         }
         let encoding = unsafe ChunkEncoding(rawValue: chunk.encoding)

@@ -3,13 +3,13 @@
 //
 //   bucket/                01J…  01K…          all of them become one catalog; what else lies there (wal, chunks_head, lock,
 //   prometheus/data/       01L…  01M…  wal …   temporary folders) is left alone, and so are blocks that others were made of
-public import BucketBlocks
+internal import BucketBlocks
 internal import ObjectStore
 public import Observability
 internal import Storage
 public import StoreServing
 internal import Synchronization
-internal import TSModel
+public import TSModel
 
 /// The blocks of some folders. Thread-safe.
 public final class LocalBlocks: Sendable {
