@@ -4,8 +4,7 @@
 
 #include "session_state.h"
 
-// Of a request body that its handler did not want, so much is read to keep the connection.
-enum { BODY_SWALLOWED_MAX = 256 << 10, CHUNK_EXTENSION_MAX = 256, CHUNK_SIZE_DIGITS_MAX = 15 };
+enum { CHUNK_SIZE_DIGITS_MAX = 15 };
 
 static int append(http1 *h, const char *text) { return buffer_append(&h->output, text, strlen(text)); }
 
@@ -69,9 +68,13 @@ static void turn_ended(transport_session *session) {
     h->state = HTTP1_HEAD;
     h->scanned = 0;
     h->head_ms = h->input.length > 0 ? session->now_ms : 0;
-  } else if (h->state == HTTP1_BODY && h->keeps_alive && !stream->awaits_continue && h->left <= BODY_SWALLOWED_MAX) {
-    // The rest of the body is read and dropped: no stream takes it.
+  } else if (h->state == HTTP1_BODY && h->keeps_alive && !stream->awaits_continue &&
+             h->left <= session->limits.dropped_body_bytes) {
+    // The rest of the body is read and dropped, to keep the connection: no stream takes it.
   } else {
+    if (h->state == HTTP1_BODY && h->keeps_alive && !stream->awaits_continue) {
+      session_limit(session, TRANSPORT_LIMIT_DROPPED_BODY);
+    }
     h->state = HTTP1_CLOSED;
     session->is_closing = true;
   }
@@ -126,7 +129,8 @@ static int hex_digit(uint8_t byte) {
 }
 
 // One byte of what frames chunks. Returns 0, or -1 where it may not stand there.
-static int chunk_byte(http1 *h, uint8_t byte) {
+static int chunk_byte(transport_session *session, uint8_t byte) {
+  http1 *const h = &session->http1;
   switch (h->state) {
     case HTTP1_CHUNK_SIZE: {
       int const digit = hex_digit(byte);
@@ -150,7 +154,9 @@ static int chunk_byte(http1 *h, uint8_t byte) {
         return 0;
       }
       if ((byte < 0x20 && byte != '\t') || byte == 0x7F) return -1;
-      return ++h->extension_bytes > CHUNK_EXTENSION_MAX ? -1 : 0;
+      if (++h->extension_bytes <= session->limits.chunk_extension_bytes) return 0;
+      session_limit(session, TRANSPORT_LIMIT_CHUNK_EXTENSION);
+      return -1;
     case HTTP1_CHUNK_LF:
       h->state = h->left == 0 ? HTTP1_TRAILERS : HTTP1_CHUNK_DATA;
       h->trailer_text.length = 0;
@@ -247,7 +253,7 @@ static int step(transport_session *session, const uint8_t *bytes, size_t length,
     case HTTP1_CHUNK_CR:
     case HTTP1_CHUNK_DATA_LF:
       *taken = 1;
-      return chunk_byte(h, bytes[0]) == 0 ? 0 : broken(session);
+      return chunk_byte(session, bytes[0]) == 0 ? 0 : broken(session);
     case HTTP1_TRAILERS: {
       int64_t const n = trailers(session, bytes, length);
       if (n < 0) return broken(session);

@@ -6,9 +6,9 @@
 
 #include "session_state.h"
 
-// Of a request body that its handler did not want so much is dropped, for so long, before the client is told to stop: some take the
-// telling for a failure and forget the answer.
-enum { FRAME_BYTES = 16384, SETTINGS_MAX = 64, BODY_SWALLOWED_MAX = 256 << 10, SWALLOW_MS = 5000 };
+// A request body that its handler did not want is dropped for so long before the client is told to stop: some take the telling for a
+// failure and forget the answer.
+enum { FRAME_BYTES = 16384, SWALLOW_MS = 5000 };
 
 static transport_stream *stream_of(transport_session *session, int32_t id) {
   return nghttp2_session_get_stream_user_data(session->http2, id);
@@ -222,12 +222,16 @@ static int on_data(nghttp2_session *http2, uint8_t flags, int32_t id, const uint
   }
   if (stream->has_sent_end && !session->is_client) {
     stream->swallowed += length;
-    if (stream->swallowed > BODY_SWALLOWED_MAX) cut(stream, TRANSPORT_CLOSE_DONE, NGHTTP2_NO_ERROR);
+    if (stream->swallowed > session->limits.dropped_body_bytes) {
+      session_limit(session, TRANSPORT_LIMIT_DROPPED_BODY);
+      cut(stream, TRANSPORT_CLOSE_DONE, NGHTTP2_NO_ERROR);
+    }
     return nghttp2_session_consume(http2, id, length) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
   }
   stream_give_body(stream, bytes, length);
   // The connection's credit comes back at once, unless its handlers leave too much lying.
   if (session->held > session->limits.received_bytes) {
+    if (session->owed == 0) session_limit(session, TRANSPORT_LIMIT_RECEIVED_BYTES);
     session->owed += length;
     return 0;
   }
@@ -291,14 +295,29 @@ static int on_frame_sent(nghttp2_session *http2, const nghttp2_frame *frame, voi
 static int on_invalid_frame(nghttp2_session *http2, const nghttp2_frame *frame, int code, void *user) {
   transport_session *const session = user;
   (void)http2;
-  (void)frame;
-  (void)code;
+  // A client that knows the limit and goes beyond it is cut off; one that cannot know yet is refused the stream.
+  if (!session->is_client && frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST &&
+      (code == NGHTTP2_ERR_REFUSED_STREAM || (code == NGHTTP2_ERR_PROTO && session->stream_count >= session->limits.streams))) {
+    session_limit(session, TRANSPORT_LIMIT_STREAMS);
+  }
   if (bucket_take(&session->controls, session->limits.control_burst, session->limits.control_rate, session->now_ms)) return 0;
   return too_much(session, TRANSPORT_LIMIT_CONTROL_FRAMES);
 }
 
+static int on_begin_frame(nghttp2_session *http2, const nghttp2_frame_hd *header, void *user) {
+  transport_session *const session = user;
+  (void)http2;
+  // Of six bytes each.
+  if (header->type == NGHTTP2_SETTINGS && header->length / 6 > session->limits.settings_entries) {
+    return too_much(session, TRANSPORT_LIMIT_SETTINGS_ENTRIES);
+  }
+  return 0;
+}
+
 int http2_receive(transport_session *session, const uint8_t *bytes, size_t length) {
   ssize_t const taken = nghttp2_session_mem_recv(session->http2, bytes, length);
+  if (taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) session_limit(session, TRANSPORT_LIMIT_CONTINUATIONS);
+  if (taken == NGHTTP2_ERR_FLOODED) session_limit(session, TRANSPORT_LIMIT_UNREAD_ANSWERS);
   return taken < 0 || (size_t)taken != length ? -1 : 0;
 }
 
@@ -464,6 +483,7 @@ size_t http2_send(transport_session *session, uint8_t *destination, size_t capac
 static nghttp2_session_callbacks *callbacks_new(void) {
   nghttp2_session_callbacks *callbacks = NULL;
   if (nghttp2_session_callbacks_new(&callbacks) != 0) return NULL;
+  nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
   nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
@@ -483,7 +503,10 @@ int http2_start(transport_session *session) {
   if (result == 0) {
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
-    nghttp2_option_set_max_settings(option, SETTINGS_MAX);
+    // Counted in on_begin_frame, where the limit has a name.
+    nghttp2_option_set_max_settings(option, FRAME_BYTES);
+    nghttp2_option_set_max_continuations(option, limits->continuations);
+    nghttp2_option_set_max_outbound_ack(option, limits->unread_answers);
     nghttp2_option_set_peer_max_concurrent_streams(option, 100);
     // Resets are counted here, where the limit has a name.
     nghttp2_option_set_stream_reset_rate_limit(option, (uint64_t)limits->reset_burst * 2, (uint64_t)limits->reset_rate * 2);

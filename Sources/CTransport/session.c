@@ -29,6 +29,11 @@ transport_limits transport_limits_default(void) {
       .reset_rate = 500,
       .control_burst = 10000,
       .control_rate = 2000,
+      .continuations = 8,
+      .settings_entries = 64,
+      .unread_answers = 1000,
+      .chunk_extension_bytes = 256,
+      .dropped_body_bytes = 256 << 10,
   };
 }
 
@@ -46,6 +51,13 @@ const char *transport_limit_name(transport_limit limit) {
       [TRANSPORT_LIMIT_CONNECTIONS] = "connections",
       [TRANSPORT_LIMIT_RESETS] = "resets",
       [TRANSPORT_LIMIT_CONTROL_FRAMES] = "control-frames",
+      [TRANSPORT_LIMIT_STREAMS] = "streams",
+      [TRANSPORT_LIMIT_RECEIVED_BYTES] = "received-bytes",
+      [TRANSPORT_LIMIT_CONTINUATIONS] = "continuation-frames",
+      [TRANSPORT_LIMIT_SETTINGS_ENTRIES] = "settings-entries",
+      [TRANSPORT_LIMIT_UNREAD_ANSWERS] = "unread-answers",
+      [TRANSPORT_LIMIT_CHUNK_EXTENSION] = "chunk-extension",
+      [TRANSPORT_LIMIT_DROPPED_BODY] = "dropped-body",
   };
   return (unsigned)limit < TRANSPORT_LIMIT_COUNT ? names[limit] : NULL;
 }

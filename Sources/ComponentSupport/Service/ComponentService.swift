@@ -23,6 +23,7 @@ public struct ComponentService: Sendable {
   public init(_ context: ComponentContext, _ options: ServiceOptions) {
     self.context = context
     self.options = options
+    grpcOptions.maxReceiveMessageBytes = options.grpcMessageBytes
     router = HTTPRouter()
     router.addProbes(context.probes)
     router.addMetrics(context.metrics)
@@ -108,6 +109,7 @@ public struct ComponentService: Sendable {
         requestLog: RequestLog(config: options.requestLogging, logger: context.logger, port: port))
     }
     var serverOptions = HTTPServerOptions(loops: loops)
+    serverOptions.limits = options.limits
     serverOptions.tls = try options.web.tlsOptions()
     serverOptions.onHandlerError = handlerErrorLog("http/server")
     return try HTTPServer(handler: try WebGuard(options.web, router), options: serverOptions)
@@ -127,6 +129,7 @@ public struct ComponentService: Sendable {
     let server = GRPCServer(services: grpcServices, options: options, health: health)
     var serverOptions = HTTPServerOptions(loops: loops)
     serverOptions.tls = self.options.grpcTLS
+    serverOptions.limits = self.options.limits
     serverOptions.limits.connectionAgeMs = self.options.grpcConnectionAgeMs
     serverOptions.limits.connectionGraceMs = self.options.grpcGraceMs
     serverOptions.onHandlerError = handlerErrorLog("gRPC/server")

@@ -17,6 +17,10 @@ public struct ServiceOptions: Sendable {
   public var grpcTLS: TLSOptions?
   /// When a gRPC connection is asked to go, milliseconds; 0 for never.
   public var grpcConnectionAgeMs: Int
+  /// The longest gRPC message that is read, bytes.
+  public var grpcMessageBytes = 64 << 20
+  /// How far clients may go.
+  public var limits = TransportLimits()
   /// Threads that sockets live on.
   public var loopCount = 2
   /// What is logged of requests.
@@ -34,11 +38,12 @@ public struct ServiceOptions: Sendable {
     requestLogging = RequestLoggingConfig()
   }
 
-  /// What the flags of `CommonFlags.http`, `.requestLogging` and, with `grpc`, `.grpcServer` say. Throws
-  /// `ConfigurationError`.
+  /// What the flags of `CommonFlags.http`, `.requestLogging`, `.transport` and, with `grpc`, `.grpcServer` and `.grpcMessage`
+  /// say. Throws `ConfigurationError`.
   public init(_ command: ParsedCommand, grpc: Bool) throws(ConfigurationError) {
     self.init(httpAddress: command.text("http-address") ?? "")
     httpGraceMs = Self.milliseconds(command.integer("http-grace-period"))
+    limits = try TransportLimits(command)
     if let path = command.text("http.config"), !path.isEmpty { web = try WebConfig.file(path) }
     if let yaml = try CommonFlags.requestLoggingSource.content(of: command) {
       requestLogging = try RequestLoggingConfig(yaml)
@@ -48,6 +53,12 @@ public struct ServiceOptions: Sendable {
     grpcGraceMs = Self.milliseconds(command.integer("grpc-grace-period").map { $0 / 1_000_000 })
     grpcConnectionAgeMs = Self.milliseconds(command.integer("grpc-server-max-connection-age").map { $0 / 1_000_000 })
     grpcTLS = try Self.grpcTLS(command)
+    if let bytes = command.integer("transport.message-bytes") {
+      guard (1...Int64(Int32.max)).contains(bytes) else {
+        throw ConfigurationError(.value, "--transport.message-bytes must be from 1 to \(Int32.max), not \(bytes)")
+      }
+      grpcMessageBytes = Int(bytes)
+    }
   }
 
   private static func milliseconds(_ value: Int64?) -> Int { Int(clamping: max(0, value ?? 0)) }

@@ -12,7 +12,8 @@ public enum StoreCommand {
   /// `apus store` with its flags.
   public static let spec = CommandSpec(
     "store", "Serves the blocks of a bucket over Thanos' StoreAPI.",
-    flags: CommonFlags.http + CommonFlags.grpcServer + CommonFlags.requestLogging + StoreFlags.all)
+    flags: CommonFlags.http + CommonFlags.grpcServer + CommonFlags.requestLogging + StoreFlags.all
+      + CommonFlags.transport + CommonFlags.grpcMessage)
 
   /// Runs it until the process is asked to end. Returns the exit code.
   public static func run(_ command: ParsedCommand, build: BuildFacts) async -> Int32 {
@@ -44,7 +45,6 @@ public enum StoreCommand {
         store, pool: pool, gate: gate, observer: observer, fileDescriptors: ServiceDescriptors.store),
       InfoService(fileDescriptors: ServiceDescriptors.info) { store.info() },
     ]
-    service.grpcOptions.maxReceiveMessageBytes = 64 << 20
     service.grpcOptions.interceptors.append(ReadyOnly(probes: context.probes))
     if !context.command.isOn("web.disable") { addAPI(sync, bucket, context, &service.router) }
 

@@ -43,6 +43,16 @@ public struct TransportLimits: Sendable, Equatable {
   public var controlBurst: Int
   /// Frames without payload a second.
   public var controlRate: Int
+  /// CONTINUATION frames of one header block.
+  public var continuations: Int
+  /// Entries of one SETTINGS frame.
+  public var settingsEntries: Int
+  /// Answers to PING and SETTINGS that the peer does not read.
+  public var unreadAnswers: Int
+  /// Bytes of the extension of one chunk of HTTP/1.1.
+  public var chunkExtensionBytes: Int
+  /// Bytes of a body that come after the answer has ended, before the sender is stopped.
+  public var droppedBodyBytes: Int
 
   /// What holds where nobody says otherwise.
   public init() {
@@ -67,6 +77,11 @@ public struct TransportLimits: Sendable, Equatable {
     resetRate = Int(limits.reset_rate)
     controlBurst = Int(limits.control_burst)
     controlRate = Int(limits.control_rate)
+    continuations = Int(limits.continuations)
+    settingsEntries = Int(limits.settings_entries)
+    unreadAnswers = Int(limits.unread_answers)
+    chunkExtensionBytes = Int(limits.chunk_extension_bytes)
+    droppedBodyBytes = Int(limits.dropped_body_bytes)
   }
 
   /// The same for C; what is outside its range is brought to the nearest end.
@@ -82,7 +97,10 @@ public struct TransportLimits: Sendable, Equatable {
       stream_window: UInt32(clamping: min(streamWindow, 1 << 30)),
       connection_window: UInt32(clamping: min(connectionWindow, 1 << 30)), received_bytes: max(0, receivedBytes),
       reset_burst: UInt32(clamping: resetBurst), reset_rate: UInt32(clamping: resetRate),
-      control_burst: UInt32(clamping: controlBurst), control_rate: UInt32(clamping: controlRate))
+      control_burst: UInt32(clamping: controlBurst), control_rate: UInt32(clamping: controlRate),
+      continuations: UInt32(clamping: continuations), settings_entries: UInt32(clamping: settingsEntries),
+      unread_answers: UInt32(clamping: unreadAnswers), chunk_extension_bytes: UInt32(clamping: chunkExtensionBytes),
+      dropped_body_bytes: UInt32(clamping: droppedBodyBytes))
   }
 }
 

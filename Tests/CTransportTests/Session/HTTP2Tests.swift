@@ -100,6 +100,7 @@ private func header(_ length: Int, _ type: UInt8, _ flags: UInt8, _ stream: UInt
     SessionDriver.exchange(client, server)
     let taken = server.streams.reduce(0) { $0 + $1.body.count }
     #expect(taken >= 3 << 20 && taken <= (3 << 20) + (4 << 20) + 65_536)
+    #expect(server.limits == ["received-bytes"])
     for stream in server.streams { server.consume(stream, stream.body.count) }
     server.consumes = true
     SessionDriver.exchange(client, server)
@@ -143,6 +144,7 @@ private func header(_ length: Int, _ type: UInt8, _ flags: UInt8, _ stream: UInt
     client.write(long, [UInt8](repeating: 1, count: 300_000))
     SessionDriver.exchange(client, server)
     #expect(short.closed == TRANSPORT_CLOSE_DONE && long.closed == TRANSPORT_CLOSE_DONE && idle.closed == nil)
+    #expect(server.limits == ["dropped-body"])
     server.pass(ms: 6_000)
     SessionDriver.exchange(client, server)
     #expect(idle.closed == TRANSPORT_CLOSE_DONE)
@@ -277,6 +279,32 @@ private func header(_ length: Int, _ type: UInt8, _ flags: UInt8, _ stream: UInt
     var sent = 0
     while sent < 20_000 && server.receive(frame(6, [1, 2, 3, 4, 5, 6, 7, 8])) { sent += 1 }
     #expect(sent < 2000)
+    #expect(server.limits == ["unread-answers"])
+  }
+
+  @Test func settingsOfManyEntriesEndTheConnection() {
+    let entry: [UInt8] = [0, 1, 0, 0, 16, 0]
+    let some = Self.server { $0.settings_entries = 5 }
+    some.receive(frame(4, (0..<5).flatMap { _ in entry }))
+    #expect(some.limits.isEmpty && !Self.saysGoaway(some, code: 11))
+    let many = Self.server { $0.settings_entries = 5 }
+    many.receive(frame(4, (0..<6).flatMap { _ in entry }))
+    #expect(many.limits == ["settings-entries"] && Self.saysGoaway(many, code: 11))
+  }
+
+  @Test func moreStreamsThanAllowedAreRefused() {
+    let server = Self.server { $0.streams = 3 }
+    for stream: UInt32 in [1, 3, 5] { server.receive(frame(1, flags: 0x4, stream: stream, requestBlock)) }
+    #expect(server.limits.isEmpty)
+    // Before the client knows the limit.
+    server.receive(frame(1, flags: 0x4, stream: 7, requestBlock))
+    #expect(server.limits == ["streams"] && server.streams.count == 3 && !server.wantsClose)
+    // After it has.
+    _ = server.output()
+    server.receive(frame(4, flags: 0x1))
+    server.receive(frame(1, flags: 0x4, stream: 9, requestBlock))
+    _ = server.output()
+    #expect(server.limits == ["streams", "streams"] && server.streams.count == 3)
   }
 
   @Test func headerListsThatUnpackWithoutEndAreRefused() {
@@ -308,7 +336,7 @@ private func header(_ length: Int, _ type: UInt8, _ flags: UInt8, _ stream: UInt
     while sent < 1000 && server.receive(frame(9, stream: 1, [0x00, 0x01, 0x61, 0x01, 0x62])) && !server.wantsClose {
       sent += 1
     }
-    #expect(sent < 100)
+    #expect(sent >= 8 && sent < 10 && server.limits == ["continuation-frames"])
 
     let slow = Self.server()
     slow.receive(frame(1, flags: 0, stream: 1, requestBlock))

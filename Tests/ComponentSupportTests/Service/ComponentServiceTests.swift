@@ -19,7 +19,10 @@ func componentCommand(_ arguments: String...) throws -> ParsedCommand {
     program: CommandSpec(
       "apus", "", flags: CommonFlags.global,
       commands: [
-        CommandSpec("test", "", flags: CommonFlags.http + CommonFlags.grpcServer + CommonFlags.requestLogging)
+        CommandSpec(
+          "test", "",
+          flags: CommonFlags.http + CommonFlags.grpcServer + CommonFlags.requestLogging
+            + CommonFlags.transport + CommonFlags.grpcMessage)
       ]),
     versionText: "")
   guard case .run(let command) = table.parse(["apus", "test"] + arguments) else {

@@ -17,6 +17,13 @@ typedef enum transport_limit {
   TRANSPORT_LIMIT_CONNECTIONS,        // More connections than connections.
   TRANSPORT_LIMIT_RESETS,             // More RST_STREAM than reset_burst and reset_rate allow.
   TRANSPORT_LIMIT_CONTROL_FRAMES,     // More frames that carry no payload than control_burst and control_rate allow.
+  TRANSPORT_LIMIT_STREAMS,            // More streams at the same time than streams.
+  TRANSPORT_LIMIT_RECEIVED_BYTES,     // More bytes that no handler took than received_bytes: the sender has to wait.
+  TRANSPORT_LIMIT_CONTINUATIONS,      // A header block in more CONTINUATION frames than continuations.
+  TRANSPORT_LIMIT_SETTINGS_ENTRIES,   // A SETTINGS frame with more entries than settings_entries.
+  TRANSPORT_LIMIT_UNREAD_ANSWERS,     // More answers to PING and SETTINGS that the peer does not read than unread_answers.
+  TRANSPORT_LIMIT_CHUNK_EXTENSION,    // A chunk's extension longer than chunk_extension_bytes.
+  TRANSPORT_LIMIT_DROPPED_BODY,       // A body that nobody reads and that is longer than dropped_body_bytes.
   TRANSPORT_LIMIT_COUNT
 } transport_limit;
 
@@ -42,6 +49,11 @@ typedef struct transport_limits {
   uint32_t reset_rate;            // RST_STREAM a second
   uint32_t control_burst;         // PING, SETTINGS, PRIORITY, empty DATA … at once
   uint32_t control_rate;          // … a second
+  uint32_t continuations;         // CONTINUATION frames of one header block
+  uint32_t settings_entries;      // of one SETTINGS frame
+  uint32_t unread_answers;        // to PING and SETTINGS, that the peer does not read
+  uint32_t chunk_extension_bytes; // of one chunk of HTTP/1.1
+  uint32_t dropped_body_bytes;    // of a body after its answer has ended, before its sender is stopped
 } transport_limits;
 
 /// What servers have where nobody says otherwise.
