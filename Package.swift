@@ -95,6 +95,7 @@ let package = Package(
     library("BucketBlocks", ["TSModel", "Observability", "Storage", "ObjectStore"]),
     library("PromQL", ["CTSDB", "TSModel"]),
     library("StoreAPI", ["CTSDB", "TSModel", "Transport"]),
+    library("HTTPAPI", ["CTSDB", "TSModel", "Observability", "PromQL", "Transport"]),
     library(
       "StoreServing", ["CTSDB", "TSModel", "Observability", "Transport", "Storage", "StoreAPI", "PromQL"]),
     library(
@@ -138,6 +139,7 @@ let package = Package(
     tests("ObjectStore", ["ObjectStore", "TSModel", "Observability"]),
     tests("BucketBlocks", ["BucketBlocks", "ObjectStore", "Storage", "TSModel", "Observability"]),
     tests("PromQL", ["PromQL", "TSModel", "CTSDB"]),
+    tests("HTTPAPI", ["HTTPAPI", "PromQL", "TSModel", "Transport", "Observability"]),
     tests("StoreAPI", ["StoreAPI", "TSModel", "CTSDB", "Transport"]),
     tests("StoreServing", ["StoreServing", "PromQL", "StoreAPI", "Storage", "TSModel", "Transport", "Observability"]),
     tests("StoreGateway", ["StoreGateway", "StoreServing", "StoreAPI", "ComponentSupport", "TSModel", "Transport"]),

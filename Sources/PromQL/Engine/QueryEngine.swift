@@ -13,6 +13,8 @@ public struct QueryRequest: Sendable {
   public var stepMs: Int64
   /// How far instant selectors look back, milliseconds; nil: as the engine does.
   public var lookbackMs: Int64?
+  /// The longest that it may take, milliseconds; nil, or where that is longer: as the engine does.
+  public var timeoutMs: Int64?
   /// What memory is charged to.
   public var budget: MemoryBudget?
 
@@ -42,6 +44,18 @@ public struct QueryEngine: Sendable {
 
   /// The answer. Throws `QueryError`, or what the source threw.
   public func answer(_ request: QueryRequest, from queryable: any Queryable) async throws -> QueryResult {
+    let expression = try expression(of: request)
+    do {
+      return try await evaluate(expression, request, queryable, holdsRows: false)
+    } catch is RestartMaterialized {
+      return try await evaluate(expression, request, queryable, holdsRows: true)
+    }
+  }
+
+  /// Throws what is wrong with the text of a query.
+  public func check(_ request: QueryRequest) throws { _ = try expression(of: request) }
+
+  private func expression(of request: QueryRequest) throws -> Expression {
     let expression: Expression
     do throws(ParseError) {
       expression = try Expression(parsing: request.query, options: parserOptions)
@@ -53,21 +67,18 @@ public struct QueryEngine: Sendable {
         "invalid expression type \"\(expression.valueType.documentedName)\" for range query, must be Scalar or instant "
           + "Vector")
     }
-    do {
-      return try await evaluate(expression, request, queryable, holdsRows: false)
-    } catch is RestartMaterialized {
-      return try await evaluate(expression, request, queryable, holdsRows: true)
-    }
+    return expression
   }
 
   private func evaluate(
     _ expression: Expression, _ request: QueryRequest, _ queryable: any Queryable, holdsRows: Bool
   ) async throws -> QueryResult {
     let annotations = Annotations(query: request.query)
+    let timeoutMs = [options.timeoutMs, request.timeoutMs ?? 0].filter { $0 > 0 }.min()
     let context = QueryContext(
       queryable: queryable, options: options, lookbackMs: request.lookbackMs ?? options.lookbackMs,
       budget: request.budget, annotations: annotations, holdsRows: holdsRows,
-      deadline: options.timeoutMs > 0 ? ContinuousClock.now + .milliseconds(options.timeoutMs) : nil)
+      deadline: timeoutMs.map { ContinuousClock.now + .milliseconds($0) })
     let isInstant = request.stepMs == 0
     let grid =
       isInstant

@@ -41,6 +41,17 @@ public struct ResultRows: Sendable {
   /// The labels of row `row`.
   public func labels(_ row: Int) -> LabelBytes { batch.labels[row] }
 
+  /// Whether any row has a histogram.
+  public var hasHistograms: Bool { batch.hasHistograms }
+
+  /// Calls `body` with the floats of row `row`, `stepCount` of them; those with the bits of a stale marker stand for nothing.
+  public func withFloats<Result>(_ row: Int, _ body: (UnsafeBufferPointer<Double>) throws -> Result) rethrows -> Result
+  {
+    let floats = unsafe batch.floats(row)
+    defer { withExtendedLifetime(batch) {} }
+    return unsafe try body(UnsafeBufferPointer(floats))
+  }
+
   /// The float at `step` of row `row`; nil where it has none.
   public func float(_ row: Int, _ step: Int) -> Double? {
     let value = unsafe batch.floats(row)[step]

@@ -1,5 +1,5 @@
 // What operators do to label sets, on their bytes.
-internal import TSModel
+package import TSModel
 
 /// Names of labels, as bytes.
 enum LabelNames {
@@ -23,7 +23,7 @@ func compareBytes(_ a: some Collection<UInt8>, _ b: some Collection<UInt8>) -> I
 }
 
 /// Prometheus' order of label sets: pair by pair the bytes of the names, then of the values; then the number of labels.
-func compareLabels(_ a: LabelBytes, _ b: LabelBytes) -> Int {
+package func compareLabels(_ a: LabelBytes, _ b: LabelBytes) -> Int {
   var (left, right) = (LabelBytesIterator(a), LabelBytesIterator(b))
   while true {
     switch (left.next(), right.next()) {

@@ -97,7 +97,7 @@ private struct PartWork: Sendable {
     var samples = SampleColumns()
     var scratch = KernelScratch()
     for index in 0..<part.count {
-      if index % 64 == 63 { try context.checkCancellation() }
+      if index % 64 == 0 { try context.checkCancellation() }
       try part.decode(index, into: &samples)
       if !kernel.wantsStaleMarkers { samples.removeStaleMarkers() }
       if !keepsBuckets { samples.keepStatistics(from: minTimeMs) }

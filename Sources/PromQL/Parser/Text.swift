@@ -39,7 +39,7 @@ func quotedText(_ bytes: ArraySlice<UInt8>) -> String {
 }
 
 /// `text` in double quotes.
-func quotedText(_ text: String) -> String { quotedText(Array(text.utf8)[...]) }
+package func quotedText(_ text: String) -> String { quotedText(Array(text.utf8)[...]) }
 
 /// A character in single quotes.
 func quotedCharacterText(_ scalar: Unicode.Scalar) -> String {

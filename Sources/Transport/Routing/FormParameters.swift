@@ -28,15 +28,25 @@ public struct FormParameters: Sendable, Equatable {
   /// Reads `text`. Throws where an escape is not `%` and two hexadecimal digits, where a `;` separates (as Go refuses
   /// it), and where there are more than `countMax` parameters.
   public init(_ text: String) throws(Malformed) {
-    let bytes = Array(text.utf8)
-    for part in bytes.split(separator: 0x26) {
-      if part.contains(0x3B) { throw Malformed(description: "invalid semicolon separator in query") }
-      let equals = part.firstIndex(of: 0x3D)
-      let name = try Self.decoded(part[..<(equals ?? part.endIndex)])
-      let value = try equals.map { index throws(Malformed) in try Self.decoded(part[(index + 1)...]) } ?? ""
-      guard all.count < Self.countMax else { throw Malformed(description: "more than \(Self.countMax) parameters") }
-      all.append(Parameter(name: name, value: value))
+    for part in Array(text.utf8).split(separator: 0x26) { try append(part) }
+  }
+
+  /// Reads what can be read of `text`, as Go's `FormValue` does. Returns what is wrong with the rest, if anything.
+  public mutating func append(legibleOf text: String) -> Malformed? {
+    var first: Malformed?
+    for part in Array(text.utf8).split(separator: 0x26) {
+      do throws(Malformed) { try append(part) } catch { first = first ?? error }
     }
+    return first
+  }
+
+  private mutating func append(_ part: ArraySlice<UInt8>) throws(Malformed) {
+    if part.contains(0x3B) { throw Malformed(description: "invalid semicolon separator in query") }
+    let equals = part.firstIndex(of: 0x3D)
+    let name = try Self.decoded(part[..<(equals ?? part.endIndex)])
+    let value = try equals.map { index throws(Malformed) in try Self.decoded(part[(index + 1)...]) } ?? ""
+    guard all.count < Self.countMax else { throw Malformed(description: "more than \(Self.countMax) parameters") }
+    all.append(Parameter(name: name, value: value))
   }
 
   /// The first value of `name`, or nil.

@@ -40,11 +40,8 @@ public struct HTTPCall: Sendable {
   /// there.
   public func form() async throws -> FormParameters {
     let query = try query()
-    guard ["POST", "PUT", "PATCH"].contains(method),
-      let type = headers["content-type"]?.split(separator: ";").first,
-      type.lowercased().allSatisfy({ $0 != " " }), type.lowercased() == "application/x-www-form-urlencoded"
-    else { return query }
-    let body = try await request.collectBody(limitBytes: 10 << 20)
+    guard isForm else { return query }
+    let body = try await request.collectBody(limitBytes: Self.formBytesMax)
     do {
       var parameters = try FormParameters(String(decoding: body, as: UTF8.self))
       parameters.append(query)
@@ -52,5 +49,26 @@ public struct HTTPCall: Sendable {
     } catch {
       throw HTTPProblem(status: 400, error.description)
     }
+  }
+
+  /// The same, leaving out what is malformed; `malformed` says of the first such parameter what is wrong with it.
+  public func legibleForm() async throws -> (parameters: FormParameters, malformed: FormParameters.Malformed?) {
+    var parameters = FormParameters()
+    var malformed: FormParameters.Malformed?
+    if isForm {
+      let body = try await request.collectBody(limitBytes: Self.formBytesMax)
+      malformed = parameters.append(legibleOf: String(decoding: body, as: UTF8.self))
+    }
+    let ofURL = parameters.append(legibleOf: request.head.query ?? "")
+    return (parameters, malformed ?? ofURL)
+  }
+
+  private static let formBytesMax = 10 << 20
+
+  private var isForm: Bool {
+    guard ["POST", "PUT", "PATCH"].contains(method),
+      let type = headers["content-type"]?.split(separator: ";").first
+    else { return false }
+    return type.lowercased() == "application/x-www-form-urlencoded"
   }
 }

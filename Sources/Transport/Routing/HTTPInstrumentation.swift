@@ -82,7 +82,7 @@ public struct HTTPInstrumentation: Sendable {
     try await Tracer.$current.withValue(span) {
       var reply = try await HTTPRouter.reply(current, answer, logger)
       if span.isRecording { reply.headers.set("x-thanos-trace-id", "\(span.context.traceID)") }
-      reply.headers.set("vary", "Accept-Encoding")
+      if !reply.headers.contains("vary") { reply.headers.set("vary", "Accept-Encoding") }
       let sent = try await sender.send(reply)
       status = reply.status
       sentBytes = sent

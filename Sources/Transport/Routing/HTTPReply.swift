@@ -56,6 +56,23 @@ public struct HTTPReply: Sendable {
     return reply
   }
 
+  /// Elsewhere, to be asked the same way: 307 with the page that Go's servers send along.
+  static func temporaryRedirect(to location: String) -> HTTPReply {
+    let text = location.flatMap { character in
+      switch character {
+      case "&": "&amp;"
+      case "<": "&lt;"
+      case ">": "&gt;"
+      case "\"": "&#34;"
+      case "'": "&#39;"
+      default: String(character)
+      }
+    }
+    return HTTPReply(
+      status: 307, headers: ["content-type": "text/html; charset=utf-8", "location": location],
+      body: Array("<a href=\"\(String(text))\">Temporary Redirect</a>.\n\n".utf8))
+  }
+
   /// Elsewhere.
   public static func redirect(to location: String, status: Int = 302) -> HTTPReply {
     HTTPReply(status: status, headers: ["location": location])

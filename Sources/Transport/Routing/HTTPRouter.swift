@@ -15,6 +15,8 @@ public struct HTTPRouter: HTTPHandler {
     var path: String
     /// The value of the label `handler`; nil for a route that is neither counted, nor logged, nor traced.
     var name: String?
+    /// Whether a route of GET answers HEAD, too.
+    var answersHead = true
     var answer: Answer
   }
 
@@ -23,15 +25,19 @@ public struct HTTPRouter: HTTPHandler {
   private var prefixes: [(prefix: String, routes: [Route])] = []
   /// Counts, logs and traces what named routes answer.
   public var instrumentation: HTTPInstrumentation?
+  /// Whether paths with empty segments, `.` or `..` are answered with where to find them without, as Go's servers do.
+  public var cleansPaths = false
   /// What is answered where no route matches.
   public var fallback: Answer = { _ in .notFound }
 
   /// No routes.
   public init(instrumentation: HTTPInstrumentation? = nil) { self.instrumentation = instrumentation }
 
-  /// Answers GET, and HEAD without the body. `name` is the label `handler` in metrics.
-  public mutating func get(_ path: String, name: String? = nil, _ answer: @escaping Answer) {
-    add(Route(method: "GET", path: path, name: name, answer: answer))
+  /// Answers GET and, if `answersHead`, HEAD without the body. `name` is the label `handler` in metrics.
+  public mutating func get(
+    _ path: String, name: String? = nil, answersHead: Bool = true, _ answer: @escaping Answer
+  ) {
+    add(Route(method: "GET", path: path, name: name, answersHead: answersHead, answer: answer))
   }
 
   /// Answers POST.
@@ -138,7 +144,7 @@ public struct HTTPRouter: HTTPHandler {
   private func choose(_ routes: [Route], _ method: String, namedOnly: Bool = false) -> Route? {
     if let route = routes.first(where: { $0.method == method }) { return route }
     if namedOnly { return nil }
-    if method == "HEAD", let route = routes.first(where: { $0.method == "GET" }) { return route }
+    if method == "HEAD", let route = routes.first(where: { $0.method == "GET" && $0.answersHead }) { return route }
     return routes.first { $0.method.isEmpty }
   }
 
@@ -148,9 +154,27 @@ public struct HTTPRouter: HTTPHandler {
 
   // MARK: Answering
 
+  /// Path and query without empty segments, `.` and `..`; nil where there are none.
+  static func cleanPlace(of head: HTTPRequestHead) -> String? {
+    let path = head.path
+    guard path.hasPrefix("/"), path.contains("//") || path.contains("/.") else { return nil }
+    var segments: [Substring] = []
+    for segment in path.split(separator: "/") where segment != "." {
+      if segment == ".." { _ = segments.popLast() } else { segments.append(segment) }
+    }
+    var clean = "/" + segments.joined(separator: "/")
+    if path.hasSuffix("/"), clean != "/" { clean += "/" }
+    if clean == path { return nil }
+    return head.query.map { "\(clean)?\($0)" } ?? clean
+  }
+
   /// Answers by the route that matches.
   public func handle(_ request: HTTPServerRequest, _ response: HTTPServerResponse) async throws {
     let sender = ReplySender(response, for: request.head)
+    if cleansPaths, let place = Self.cleanPlace(of: request.head) {
+      _ = try await sender.send(.temporaryRedirect(to: place))
+      return
+    }
     switch match(method: request.head.method, path: request.head.path) {
     case .route(let route, let parameters):
       let call = HTTPCall(request, pathParameters: parameters)

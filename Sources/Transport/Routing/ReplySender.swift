@@ -76,7 +76,7 @@ public struct ReplySender: Sendable {
 
   private func addCoding(_ headers: inout HTTPHeaders) {
     headers.set("content-encoding", coding.rawValue)
-    if !headers.contains("vary") { headers.add("vary", "Accept-Encoding") }
+    if !headers.values(for: "vary").contains("Accept-Encoding") { headers.add("vary", "Accept-Encoding") }
   }
 
   private func isCompressible(_ reply: HTTPReply) -> Bool {

@@ -1,0 +1,33 @@
+// How a query API is set up.
+public import TSModel
+
+/// Choices of a query API.
+public struct QueryAPIOptions: Sendable {
+  /// Whose habits it follows.
+  public var dialect = Dialect.prometheus
+  /// Step of range queries that say none, milliseconds; for the dialect that allows it.
+  public var defaultStepMs: Int64 = 1000
+  /// The most steps between start and end of a range query.
+  public var pointsMax: Int64 = 11_000
+  /// The most bytes of memory that one query may take; `Int.max` is no limit.
+  public var queryBytesMax = Int.max
+  /// The most bytes of a formatted query.
+  public var formattedBytesMax = 64 << 20
+  /// What the memory of all queries is charged to.
+  public var budget: MemoryBudget?
+  /// Which pages may read answers.
+  public enum Origins: Sendable {
+    /// Those of this server alone.
+    case none
+    /// All.
+    case all
+    /// Those whose origin matches; for the dialect that looks at origins.
+    case matching(LabelRegex)
+  }
+
+  /// Which pages may read answers.
+  public var allowedOrigins = Origins.all
+
+  /// The choices that Prometheus starts with.
+  public init() {}
+}

@@ -1,0 +1,126 @@
+// /api/v1/query and /api/v1/query_range, and what reads a query without evaluating it.
+internal import PromQL
+internal import TSModel
+internal import Transport
+
+extension QueryAPI {
+  func query(_ call: HTTPCall) async throws -> APIAnswer {
+    let parameters = try await APIParameters(call)
+    let limit = try parameters.limit()
+    let time = try parameters.time("time", default: ParameterTime(ms: WallClock.nowMs()))
+    let timeoutNs = try parameters.timeoutNs()
+    var request = QueryRequest.instant(parameters["query"], atMs: time.nanosecondMs)
+    request.lookbackMs = try parameters.lookbackMs()
+    return try await answer(request, parameters, timeoutNs: timeoutNs, limit: limit)
+  }
+
+  func queryRange(_ call: HTTPCall) async throws -> APIAnswer {
+    let parameters = try await APIParameters(call)
+    let limit = try parameters.limit()
+    let start = try parameters.time("start")
+    let end = try parameters.time("end")
+    if end.isBefore(start) {
+      throw APIParameters.invalid("end", "end timestamp must not be before start time")
+    }
+    let spanNs = end.nanoseconds(since: start)
+    let stepNs = try stepNs(parameters, spanNs: spanNs)
+    guard spanNs / stepNs <= options.pointsMax else {
+      throw APIProblem(
+        .badData,
+        "exceeded maximum resolution of \(Self.grouped(options.pointsMax)) points per timeseries. Try decreasing the "
+          + "query resolution (?step=XX)")
+    }
+    let timeoutNs = try parameters.timeoutNs()
+    var request = QueryRequest.range(
+      parameters["query"], startMs: start.nanosecondMs, endMs: end.nanosecondMs, stepMs: max(1, stepNs / 1_000_000))
+    request.lookbackMs = try parameters.lookbackMs()
+    return try await answer(request, parameters, timeoutNs: timeoutNs, limit: limit)
+  }
+
+  private func stepNs(_ parameters: APIParameters, spanNs: Int64) throws -> Int64 {
+    if parameters["step"].isEmpty, dialect.missingStep == .derived {
+      let derivedS = max(spanNs / 1_000_000_000 / 250, options.defaultStepMs / 1000)
+      return max(1, derivedS) * 1_000_000_000
+    }
+    let stepNs = try parameters.durationNs("step")
+    guard stepNs > 0 else {
+      throw APIParameters.invalid(
+        "step", "zero or negative query resolution step widths are not accepted. Try a positive integer")
+    }
+    return stepNs
+  }
+
+  /// `11,000`
+  private static func grouped(_ number: Int64) -> String {
+    var text = ""
+    for (index, digit) in String(number).reversed().enumerated() {
+      if index > 0, index % 3 == 0 { text.append(",") }
+      text.append(digit)
+    }
+    return String(text.reversed())
+  }
+
+  private func answer(
+    _ request: QueryRequest, _ parameters: APIParameters, timeoutNs: Int64?, limit: Int
+  ) async throws -> APIAnswer {
+    var request = request
+    if options.queryBytesMax != .max || options.budget != nil {
+      request.budget = MemoryBudget(name: "query", limitBytes: options.queryBytesMax, parent: options.budget)
+    }
+    if let timeoutNs {
+      // Too late before it has begun: the engine is not asked at all, unless the query is no query.
+      if timeoutNs <= 0 {
+        try engine.check(request)
+        throw APIProblem(.execution, "context deadline exceeded")
+      }
+      request.timeoutMs = max(1, timeoutNs / 1_000_000)
+    }
+    let result = try await engine.answer(request, from: source)
+    var isTruncated = false
+    let data = try QueryData(
+      result, limit: limit, ending: ending(result, parameters), isTruncated: &isTruncated)
+    return APIAnswer(
+      .pieces(data), warnings: result.warnings + (isTruncated ? [APIAnswer.truncationWarning] : []),
+      infos: result.infos)
+  }
+
+  /// What stands behind the result.
+  private func ending(_ result: QueryResult, _ parameters: APIParameters) throws -> String {
+    dialect.hasAnalysis ? ",\"analysis\":{}" : ""
+  }
+
+  func formatQuery(_ call: HTTPCall) async throws -> APIAnswer {
+    let expression = try await expression(call)
+    do throws(ParseError) {
+      return APIAnswer(.string(try expression.formatted(sizeMax: options.formattedBytesMax)))
+    } catch { throw APIProblem(.execution, error.message) }
+  }
+
+  func parseQuery(_ call: HTTPCall) async throws -> APIAnswer {
+    guard let text = try await expression(call).jsonText else {
+      // A tree with a number that JSON does not have.
+      throw HTTPProblem(status: 500, "json: unsupported value: NaN")
+    }
+    return APIAnswer(.text(text))
+  }
+
+  private func expression(_ call: HTTPCall) async throws -> Expression {
+    let text = try await APIParameters(call)["query"]
+    do throws(ParseError) { return try Expression(parsing: text, options: engine.parserOptions) } catch {
+      throw APIParameters.invalid("query", error.description)
+    }
+  }
+
+  func queryExemplars(_ call: HTTPCall) async throws -> APIAnswer {
+    let parameters = try await APIParameters(call)
+    let start = try parameters.time("start", default: .earliest)
+    let end = try parameters.time("end", default: .latest)
+    if end.isBefore(start) {
+      throw APIProblem(.badData, "end timestamp must not be before start timestamp")
+    }
+    do throws(ParseError) { _ = try Expression(parsing: parameters["query"], options: engine.parserOptions) } catch {
+      throw APIProblem(.badData, error.description)
+    }
+    return APIAnswer(.array([]))
+  }
+}
