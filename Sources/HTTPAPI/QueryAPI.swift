@@ -18,6 +18,10 @@ public struct QueryAPI: Sendable {
   public var options: QueryAPIOptions
   /// What the status pages tell.
   public var status = StatusSources()
+  /// Where queries wait for their turn.
+  public var queue: QueryQueue?
+  /// Where queries are written down.
+  public var queryLog: QueryLog?
 
   /// An API that answers by `engine` from `source`.
   public init(engine: QueryEngine, source: any Source, options: QueryAPIOptions = QueryAPIOptions()) {

@@ -11,7 +11,7 @@ extension QueryAPI {
     let timeoutNs = try parameters.timeoutNs()
     var request = QueryRequest.instant(parameters["query"], atMs: time.nanosecondMs)
     request.lookbackMs = try parameters.lookbackMs()
-    return try await answer(request, parameters, timeoutNs: timeoutNs, limit: limit)
+    return try await answer(call, request, parameters, timeoutNs: timeoutNs, limit: limit)
   }
 
   func queryRange(_ call: HTTPCall) async throws -> APIAnswer {
@@ -34,7 +34,7 @@ extension QueryAPI {
     var request = QueryRequest.range(
       parameters["query"], startMs: start.nanosecondMs, endMs: end.nanosecondMs, stepMs: max(1, stepNs / 1_000_000))
     request.lookbackMs = try parameters.lookbackMs()
-    return try await answer(request, parameters, timeoutNs: timeoutNs, limit: limit)
+    return try await answer(call, request, parameters, timeoutNs: timeoutNs, limit: limit)
   }
 
   private func stepNs(_ parameters: APIParameters, spanNs: Int64) throws -> Int64 {
@@ -61,21 +61,15 @@ extension QueryAPI {
   }
 
   private func answer(
-    _ request: QueryRequest, _ parameters: APIParameters, timeoutNs: Int64?, limit: Int
+    _ call: HTTPCall, _ request: QueryRequest, _ parameters: APIParameters, timeoutNs: Int64?, limit: Int
   ) async throws -> APIAnswer {
     var request = request
-    if options.queryBytesMax != .max || options.budget != nil {
-      request.budget = MemoryBudget(name: "query", limitBytes: options.queryBytesMax, parent: options.budget)
-    }
-    if let timeoutNs {
-      // Too late before it has begun: the engine is not asked at all, unless the query is no query.
-      if timeoutNs <= 0 {
-        try engine.check(request)
-        throw APIProblem(.execution, "context deadline exceeded")
-      }
-      request.timeoutMs = max(1, timeoutNs / 1_000_000)
-    }
-    let result = try await engine.answer(request, from: source)
+    request.budget = requestBudget()
+    let start = ContinuousClock.now
+    let ofEngine = engine.options.timeoutMs > 0 ? start + .milliseconds(engine.options.timeoutMs) : nil
+    request.deadline = [ofEngine, timeoutNs.map { start + .nanoseconds($0) }].compactMap { $0 }.min()
+    request.wantsStatistics = !parameters["stats"].isEmpty || queryLog != nil
+    let result = try await run(request, call)
     var isTruncated = false
     let data = try QueryData(
       result, limit: limit, ending: ending(result, parameters), isTruncated: &isTruncated)
@@ -86,7 +80,13 @@ extension QueryAPI {
 
   /// What stands behind the result.
   private func ending(_ result: QueryResult, _ parameters: APIParameters) throws -> String {
-    dialect.hasAnalysis ? ",\"analysis\":{}" : ""
+    var json = JSONBytes()
+    if !parameters["stats"].isEmpty {
+      json.append(",\"stats\":")
+      try json.append(statistics: result.statistics, perStep: parameters["stats"] == "all" ? result.grid : nil)
+    }
+    if dialect.hasAnalysis { json.append(",\"analysis\":{}") }
+    return String(decoding: json.take(), as: UTF8.self)
   }
 
   func formatQuery(_ call: HTTPCall) async throws -> APIAnswer {

@@ -35,6 +35,10 @@ public struct QueryError: Error, Sendable, CustomStringConvertible {
 
   static func execution(_ message: String) -> QueryError { QueryError(.execution, message) }
 
+  static var canceled: QueryError { QueryError(.canceled, "query was canceled in expression evaluation") }
+
+  static var timedOut: QueryError { QueryError(.timeout, "query timed out in expression evaluation") }
+
   static var duplicateLabels: QueryError {
     .execution("vector cannot contain metrics with the same labelset")
   }

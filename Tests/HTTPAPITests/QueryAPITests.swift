@@ -174,15 +174,6 @@ private struct Broken: Error, CustomStringConvertible { let description = "the d
     #expect(try await ask(router, "/api/v1/query?query=up&time=0").status == 200)
   }
 
-  @Test func timeoutsOfRequestsCount() async throws {
-    let router = Self.router(MemorySource([Self.up], onAsk: { try await Task.sleep(for: .milliseconds(50)) }))
-    let late = try await ask(router, "/api/v1/query?query=up&time=0&timeout=10ms")
-    #expect(late.status == 503)
-    #expect(
-      late.text == #"{"status":"error","errorType":"timeout","error":"query timed out in expression evaluation"}"#)
-    #expect(try await ask(router, "/api/v1/query?query=up&time=0&timeout=10s").status == 200)
-  }
-
   @Test func dialectsDiffer() async throws {
     let thanos = Self.router { $0.dialect = .thanos }
     let derived = try await ask(thanos, "/api/v1/query_range?query=1&start=0&end=1000")

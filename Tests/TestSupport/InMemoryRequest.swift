@@ -3,7 +3,7 @@ import Testing
 import Transport
 
 /// What a handler answered.
-public struct Answer {
+public struct Answer: Sendable {
   /// Its status.
   public var status: Int
   /// Its fields.

@@ -8,6 +8,12 @@ public struct EngineOptions: Sendable {
   public var subqueryStepMs: Int64 = 60_000
   /// The longest that a query may take, milliseconds.
   public var timeoutMs: Int64 = 120_000
+  /// The most samples that a query may hold in memory at a time; 0: any number.
+  public var samplesMax: Int64 = 50_000_000
+  /// The most steps of one subquery.
+  public var subqueryStepsMax = 50_000_000
+  /// Tell how many samples each step looked at: the feature `promql-per-step-stats`.
+  public var reportsPerStepStatistics = false
   /// Drop metric names at the end of evaluation only: the feature `promql-delayed-name-removal`.
   public var delaysNameRemoval = false
   /// Treat `__type__` and `__unit__` as parts of the name: the feature `type-and-unit-labels`.

@@ -9,8 +9,8 @@ final class QueryContext: Sendable {
   let options: EngineOptions
   /// How far an instant selector looks back, milliseconds.
   let lookbackMs: Int64
-  /// What the query's memory is charged to.
-  let budget: MemoryBudget?
+  /// What the query may hold.
+  let budget: QueryBudget
   /// What the query has to tell beside its answer.
   let annotations: Annotations
   /// Whether operators hold all their rows, so that rows whose labels become equal can be put together.
@@ -18,7 +18,7 @@ final class QueryContext: Sendable {
   private let deadline: ContinuousClock.Instant?
 
   init(
-    queryable: any Queryable, options: EngineOptions, lookbackMs: Int64, budget: MemoryBudget?,
+    queryable: any Queryable, options: EngineOptions, lookbackMs: Int64, budget: QueryBudget,
     annotations: Annotations, holdsRows: Bool, deadline: ContinuousClock.Instant?
   ) {
     self.queryable = queryable
@@ -30,11 +30,10 @@ final class QueryContext: Sendable {
     self.deadline = deadline
   }
 
-  /// Throws where the client left or the query takes too long. Called once a batch.
+  /// Throws where the client left, or the query takes too long or holds too much. Called once a batch.
   func checkCancellation() throws {
-    if Task.isCancelled { throw QueryError(.canceled, "query was canceled in expression evaluation") }
-    if let deadline, ContinuousClock.now > deadline {
-      throw QueryError(.timeout, "query timed out in expression evaluation")
-    }
+    if let deadline, ContinuousClock.now >= deadline { throw QueryError.timedOut }
+    if Task.isCancelled { throw QueryError.canceled }
+    try budget.checkSamples()
   }
 }

@@ -13,8 +13,10 @@ public struct QueryRequest: Sendable {
   public var stepMs: Int64
   /// How far instant selectors look back, milliseconds; nil: as the engine does.
   public var lookbackMs: Int64?
-  /// The longest that it may take, milliseconds; nil, or where that is longer: as the engine does.
-  public var timeoutMs: Int64?
+  /// When it is given up at the latest; nil, or where that is later: as the engine does.
+  public var deadline: ContinuousClock.Instant?
+  /// Whether the samples that selectors look at are counted.
+  public var wantsStatistics = false
   /// What memory is charged to.
   public var budget: MemoryBudget?
 
@@ -45,10 +47,40 @@ public struct QueryEngine: Sendable {
   /// The answer. Throws `QueryError`, or what the source threw.
   public func answer(_ request: QueryRequest, from queryable: any Queryable) async throws -> QueryResult {
     let expression = try expression(of: request)
+    let watch = Watch()
+    let ofEngine = options.timeoutMs > 0 ? watch.start + .milliseconds(options.timeoutMs) : nil
+    let deadline = [ofEngine, request.deadline].compactMap { $0 }.min()
+    var result = try await Self.withDeadline(deadline) {
+      do {
+        return try await evaluate(expression, request, queryable, deadline, holdsRows: false)
+      } catch is RestartMaterialized {
+        return try await evaluate(expression, request, queryable, deadline, holdsRows: true)
+      }
+    }
+    result.statistics.evaluationS = watch.seconds
+    result.statistics.totalS = watch.seconds
+    return result
+  }
+
+  /// Calls `body` in a task that is cancelled at `deadline`, so that it does not wait longer for its source either.
+  private static func withDeadline(
+    _ deadline: ContinuousClock.Instant?, _ body: @escaping @Sendable () async throws -> QueryResult
+  ) async throws -> QueryResult {
+    guard let deadline else { return try await body() }
+    if ContinuousClock.now >= deadline { throw QueryError.timedOut }
     do {
-      return try await evaluate(expression, request, queryable, holdsRows: false)
-    } catch is RestartMaterialized {
-      return try await evaluate(expression, request, queryable, holdsRows: true)
+      return try await withThrowingTaskGroup(of: QueryResult?.self) { group in
+        group.addTask { try await body() }
+        group.addTask {
+          try await Task.sleep(until: deadline, clock: .continuous)
+          return nil
+        }
+        defer { group.cancelAll() }
+        guard let first = try await group.next(), let result = first else { throw QueryError.timedOut }
+        return result
+      }
+    } catch is CancellationError {
+      throw QueryError.canceled
     }
   }
 
@@ -71,14 +103,14 @@ public struct QueryEngine: Sendable {
   }
 
   private func evaluate(
-    _ expression: Expression, _ request: QueryRequest, _ queryable: any Queryable, holdsRows: Bool
+    _ expression: Expression, _ request: QueryRequest, _ queryable: any Queryable,
+    _ deadline: ContinuousClock.Instant?, holdsRows: Bool
   ) async throws -> QueryResult {
     let annotations = Annotations(query: request.query)
-    let timeoutMs = [options.timeoutMs, request.timeoutMs ?? 0].filter { $0 > 0 }.min()
+    let budget = QueryBudget(bytes: request.budget, samplesMax: options.samplesMax)
     let context = QueryContext(
       queryable: queryable, options: options, lookbackMs: request.lookbackMs ?? options.lookbackMs,
-      budget: request.budget, annotations: annotations, holdsRows: holdsRows,
-      deadline: timeoutMs.map { ContinuousClock.now + .milliseconds($0) })
+      budget: budget, annotations: annotations, holdsRows: holdsRows, deadline: deadline)
     let isInstant = request.stepMs == 0
     let grid =
       isInstant
@@ -86,15 +118,28 @@ public struct QueryEngine: Sendable {
       : StepGrid(startMs: request.startMs, endMs: request.endMs, stepMs: request.stepMs)
     let evaluator = Evaluator(
       context, expression, startMs: request.startMs, endMs: isInstant ? request.startMs : request.endMs,
-      stepMs: request.stepMs)
-    let value = try await value(of: expression, grid, evaluator, isInstant: isInstant)
+      stepMs: request.stepMs, counts: request.wantsStatistics ? SampleCounts(stepCount: grid.count) : nil)
+    let counts = evaluator.counts
+    var statistics = QueryStatistics()
+    let value = try await value(of: expression, grid, evaluator, isInstant: isInstant, &statistics)
+    try budget.checkSamples()
+    statistics.peakSamples = budget.peakSamples
+    if let tally = counts?.finished() {
+      statistics.totalSamples = tally.total.reduce(0, +)
+      statistics.samplesRead = tally.read.reduce(0, +)
+      if options.reportsPerStepStatistics { statistics.perStep = (tally.total, tally.read) }
+    }
     let texts = annotations.texts
-    return QueryResult(value: value, grid: grid, warnings: texts.warnings, infos: texts.infos)
+    return QueryResult(
+      value: value, grid: grid, warnings: texts.warnings, infos: texts.infos, statistics: statistics)
   }
 
   private func value(
-    of expression: Expression, _ grid: StepGrid, _ evaluator: Evaluator, isInstant: Bool
+    of expression: Expression, _ grid: StepGrid, _ evaluator: Evaluator, isInstant: Bool,
+    _ statistics: inout QueryStatistics
   ) async throws -> QueryResult.Value {
+    let watch = Watch()
+    defer { statistics.innerEvaluationS = watch.seconds - statistics.preparationS - statistics.sortS }
     switch expression.valueType {
     case .string:
       guard case .stringLiteral(let literal) = expression.withoutParentheses else { return .string([]) }
@@ -106,8 +151,11 @@ public struct QueryEngine: Sendable {
       return .matrix(ResultRows(batch: rows))
     case .vector:
       let rows = try await evaluator.vector(expression, grid)
-      let batch = try finished(
-        try await rows.all(evaluator.context, stepCount: grid.count), evaluator.context, sorts: !isInstant)
+      statistics.preparationS = watch.seconds
+      let all = try await rows.all(evaluator.context, stepCount: grid.count)
+      let sorting = Watch()
+      let batch = try finished(all, evaluator.context, sorts: !isInstant)
+      statistics.sortS = isInstant ? 0 : sorting.seconds
       return isInstant ? .vector(ResultRows(batch: batch)) : .matrix(ResultRows(batch: batch))
     case .matrix: return .samples(try await evaluator.samples(expression.withoutParentheses, grid))
     }
@@ -132,5 +180,16 @@ public struct QueryEngine: Sendable {
       stepCount: rows.stepCount, capacity: order.count, pool: rows.pool, budget: context.budget)
     for row in order { try result.append(row, of: rows) }
     return result
+  }
+}
+
+/// Measures time.
+private struct Watch {
+  let start = ContinuousClock.now
+
+  /// Since it was made.
+  var seconds: Double {
+    let (seconds, attoseconds) = (ContinuousClock.now - start).components
+    return Double(seconds) + Double(attoseconds) / 1e18
   }
 }

@@ -25,6 +25,8 @@ public struct QueryResult: Sendable {
   public var warnings: [String]
   /// Infos, sorted.
   public var infos: [String]
+  /// What it cost; numbers of samples only where they were asked for.
+  public var statistics = QueryStatistics()
 }
 
 /// Rows of an answer: a label set and a value a step each.

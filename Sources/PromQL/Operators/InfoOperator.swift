@@ -45,13 +45,15 @@ final class InfoOperator: VectorOperator {
   private let grid: StepGrid
   private let context: QueryContext
   private let stepMs: Int64
+  private let counts: SampleCounts?
   private var isDone = false
 
   /// `window` tells when the info metrics are looked at.
   init(
     _ child: any VectorOperator, _ selection: InfoSelection, _ window: SelectorWindow, grid: StepGrid,
-    _ context: QueryContext
+    counts: SampleCounts?, _ context: QueryContext
   ) {
+    self.counts = counts
     (self.child, self.selection, self.window, self.grid, self.context) = (child, selection, window, grid, context)
     stepMs = grid.count > 1 ? grid.stepMs : 0
   }
@@ -96,10 +98,10 @@ final class InfoOperator: VectorOperator {
     var request = SelectRequest(matchers: matchers, timeRange: window.timeRange)
     request.stepMs = stepMs
     request.function = "info"
-    request.budget = context.budget
+    request.budget = context.budget.bytes
     let rows = SelectorOperator(
       request, InstantKernel(window: window, yields: .time, refusesHistograms: true), grid: grid,
-      LabelChange(dropsName: false, isDelayed: false), context)
+      LabelChange(dropsName: false, isDelayed: false), counts: counts, context)
     return try await rows.all(context, stepCount: grid.count)
   }
 
@@ -215,7 +217,7 @@ extension Evaluator {
     let window = SelectorWindow(
       grid: times.fixedMs.map { StepGrid(atMs: $0 &- offsetMs) } ?? grid.shifted(byMs: 0 &- offsetMs),
       stepCount: grid.count, rangeMs: 0, lookbackMs: context.lookbackMs, boundaries: .standard)
-    return InfoOperator(child, selection, window, grid: grid, context)
+    return InfoOperator(child, selection, window, grid: grid, counts: counts, context)
   }
 
   /// When info metrics are looked at: at the time of the first selector, with its offset and those of subqueries around it, up to

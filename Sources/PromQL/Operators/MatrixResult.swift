@@ -14,6 +14,7 @@ extension Evaluator {
         boundaries: node.selector.boundaries)
       let stream = try await context.queryable.select(request(node.selector, window))
       var samples = SampleColumns()
+      var tally = SampleTally(stepCount: 1)
       while let part = try await stream.next() {
         try context.checkCancellation()
         var sets = LabelSets()
@@ -23,14 +24,20 @@ extension Evaluator {
           samples.removeStaleMarkers()
           var one = ResultSamples.Series(labels: Array(sets[index]))
           try one.take(samples, window, pool)
+          context.budget.hold(one.weight(pool))
+          tally.add(samples, in: window)
           if !one.isEmpty { series.append(one) }
         }
       }
+      counts?.add(tally)
       for warning in stream.warnings { context.annotations.add(sourceWarning: warning) }
     case .subquery(let node):
       let window = try window(grid, rangeMs: try durationMs(node.range), offset: node.offset, at: node.at)
       let inner = try subqueryGrid(node, window)
-      let rows = try await vector(node.expression, inner).all(context, stepCount: inner.count)
+      let child = try await counting(in: .windows(window, inner: inner), stepCount: inner.count) {
+        try await vector(node.expression, inner)
+      }
+      let rows = try await child.all(context, stepCount: inner.count)
       for row in 0..<rows.count {
         let labels =
           rows.dropsName[row] ? LabelFilter.withoutMetadata.apply(rows.labels[row]) : Array(rows.labels[row])
@@ -53,6 +60,11 @@ extension Evaluator {
 
 extension ResultSamples.Series {
   fileprivate var isEmpty: Bool { floats.isEmpty && histograms.isEmpty }
+
+  /// What its samples count for.
+  fileprivate func weight(_ pool: HistogramPool) -> Int {
+    histograms.reduce(floats.count) { $0 + SampleWeight.of($1, pool) }
+  }
 
   fileprivate mutating func append(_ value: Double, _ timeMs: Int64) {
     floatTimesMs.append(timeMs)

@@ -29,6 +29,10 @@ struct RangeKernel: RowKernel {
     if function == .rate || function == .increase { checkCounter(labels, batch, row) }
   }
 
+  func count(_ samples: borrowing SampleColumns, _ batch: VectorBatch, row: Int, into tally: inout SampleTally) {
+    tally.add(samples, in: window)
+  }
+
   func evaluateFloats(
     _ samples: borrowing SampleColumns, _ labels: LabelBytes, into batch: VectorBatch, row: Int,
     _ scratch: inout KernelScratch

@@ -11,6 +11,15 @@ protocol RowKernel: Sendable {
     _ samples: borrowing SampleColumns, _ labels: LabelBytes, into batch: VectorBatch, row: Int,
     _ scratch: inout KernelScratch
   ) throws
+  /// Counts the samples that the steps of a row look at, after it was evaluated.
+  func count(_ samples: borrowing SampleColumns, _ batch: VectorBatch, row: Int, into tally: inout SampleTally)
+}
+
+extension RowKernel {
+  /// Each value of the row is a sample.
+  func count(_ samples: borrowing SampleColumns, _ batch: VectorBatch, row: Int, into tally: inout SampleTally) {
+    tally.add(row: row, of: batch)
+  }
 }
 
 /// Rows of a selector.
@@ -21,19 +30,21 @@ final class SelectorOperator: VectorOperator {
   private let grid: StepGrid
   private let labelChange: LabelChange
   private let keepsBuckets: Bool
+  private let counts: SampleCounts?
   private var stream: (any SeriesStream)?
   private var ready: [VectorBatch] = []
   private var isAtEnd = false
 
   init(
     _ request: SelectRequest, _ kernel: any RowKernel, grid: StepGrid, _ labelChange: LabelChange,
-    keepsBuckets: Bool = true, _ context: QueryContext
+    keepsBuckets: Bool = true, counts: SampleCounts?, _ context: QueryContext
   ) {
     self.request = request
     self.kernel = kernel
     self.grid = grid
     self.labelChange = labelChange
     self.keepsBuckets = keepsBuckets
+    self.counts = counts
     self.context = context
   }
 
@@ -77,7 +88,7 @@ final class SelectorOperator: VectorOperator {
   private var work: PartWork {
     PartWork(
       kernel: kernel, grid: grid, labelChange: labelChange, minTimeMs: request.timeRange.minTimeMs,
-      keepsBuckets: keepsBuckets, context: context)
+      keepsBuckets: keepsBuckets, counts: counts, context: context)
   }
 }
 
@@ -88,6 +99,7 @@ private struct PartWork: Sendable {
   let labelChange: LabelChange
   let minTimeMs: Int64
   let keepsBuckets: Bool
+  let counts: SampleCounts?
   let context: QueryContext
 
   func rows(of part: any SeriesPart) throws -> VectorBatch {
@@ -96,6 +108,7 @@ private struct PartWork: Sendable {
     try part.appendLabels(to: &sets)
     var samples = SampleColumns()
     var scratch = KernelScratch()
+    var tally = SampleTally(stepCount: counts == nil ? 0 : grid.count)
     for index in 0..<part.count {
       if index % 64 == 0 { try context.checkCancellation() }
       try part.decode(index, into: &samples)
@@ -103,9 +116,11 @@ private struct PartWork: Sendable {
       if !keepsBuckets { samples.keepStatistics(from: minTimeMs) }
       let row = try batch.openRow()
       try kernel.evaluate(samples, sets[index], into: batch, row: row, &scratch)
+      if counts != nil { kernel.count(samples, batch, row: row, into: &tally) }
       guard batch.hasValues(row) else { continue }
       labelChange.close(batch, sets[index], dropsName: false)
     }
+    counts?.add(tally)
     return batch
   }
 }

@@ -101,10 +101,10 @@ final class StreamingAggregation: VectorOperator {
   private var groups: [UnsafeMutableBufferPointer<Double>] = unsafe []
   private var charge: BudgetCharge
 
-  init(_ aggregate: StreamingAggregate, stepCount: Int, budget: MemoryBudget?) throws {
+  init(_ aggregate: StreamingAggregate, stepCount: Int, budget: QueryBudget) throws {
     self.aggregate = aggregate
     self.stepCount = stepCount
-    charge = try BudgetCharge(budget, bytes: 0)
+    charge = try BudgetCharge(budget.bytes, bytes: 0)
   }
 
   deinit {

@@ -27,18 +27,22 @@ let absent = Double(bitPattern: absentBits)
   private var storage: UnsafeMutableBufferPointer<Double>
   private var indices: [Int32] = []
   private var charge: BudgetCharge
-  private let budget: MemoryBudget?
+  private let budget: QueryBudget
+  private var heldSamples = 0
 
   /// No rows, with room for `capacity`. Throws where the budget does not allow it.
-  init(stepCount: Int, capacity: Int, pool: HistogramPool = HistogramPool(), budget: MemoryBudget?) throws {
+  init(stepCount: Int, capacity: Int, pool: HistogramPool = HistogramPool(), budget: QueryBudget) throws {
     self.stepCount = stepCount
     self.pool = pool
     self.budget = budget
-    charge = try BudgetCharge(budget, bytes: capacity * stepCount * 8)
+    charge = try BudgetCharge(budget.bytes, bytes: capacity * stepCount * 8)
     unsafe storage = .allocate(capacity: capacity * stepCount)
   }
 
-  deinit { unsafe storage.deallocate() }
+  deinit {
+    budget.release(heldSamples)
+    unsafe storage.deallocate()
+  }
 
   /// How many rows are complete.
   var count: Int { labels.count }
@@ -88,10 +92,13 @@ let absent = Double(bitPattern: absentBits)
   func removeAll() {
     labels.removeAll()
     dropsName.removeAll(keepingCapacity: true)
+    budget.release(heldSamples)
+    heldSamples = 0
   }
 
   /// Room for one more row, all of it absent. The row counts once `closeRow` gave it labels.
   func openRow() throws -> Int {
+    try budget.checkSamples()
     let row = count
     if unsafe (row + 1) * stepCount > storage.count {
       let capacity = unsafe max(row + 1, 2 * (storage.count / max(1, stepCount)))
@@ -113,6 +120,9 @@ let absent = Double(bitPattern: absentBits)
 
   /// Ends the row that `openRow` began.
   func closeRow(_ set: LabelBytes, dropsName: Bool) {
+    let samples = SampleWeight.of(row: count, self)
+    budget.hold(samples)
+    heldSamples += samples
     labels.append(set)
     self.dropsName.append(dropsName)
   }

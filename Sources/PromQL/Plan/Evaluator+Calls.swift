@@ -13,7 +13,7 @@ extension Evaluator {
       : InstantKernel(window: window, yields: .value)
     return SelectorOperator(
       request(selector, window), kernel, grid: grid, labelChange(dropsName: false),
-      keepsBuckets: !statisticsOnly.contains(selector), context)
+      keepsBuckets: !statisticsOnly.contains(selector), counts: counts, context)
   }
 
   /// The operator of a call that gives a vector.
@@ -83,7 +83,7 @@ extension Evaluator {
     let isStart = function == "start_timestamp"
     let kernel = InstantKernel(window: window, yields: isStart ? .startTime : .time)
     let rows = SelectorOperator(
-      request(selector, window, function: function), kernel, grid: grid, labelChange(), context)
+      request(selector, window, function: function), kernel, grid: grid, labelChange(), counts: counts, context)
     guard isStart, !context.options.usesStartTimestamps else { return merged(rows, .merges, grid) }
     return ConstantOperator(nil, context)
   }
@@ -154,15 +154,18 @@ extension Evaluator {
         grid, rangeMs: try durationMs(node.range), offset: selector.offset, at: selector.at,
         boundaries: selector.boundaries)
       let request = request(selector, window, function: function.rawValue)
-      let (context, keepsBuckets) = (context, !statisticsOnly.contains(selector))
+      let (context, keepsBuckets, counts) = (context, !statisticsOnly.contains(selector), counts)
       return MatrixSource(window: window) { kernel, labelChange in
-        SelectorOperator(request, kernel, grid: grid, labelChange, keepsBuckets: keepsBuckets, context)
+        SelectorOperator(
+          request, kernel, grid: grid, labelChange, keepsBuckets: keepsBuckets, counts: counts, context)
       }
     case .subquery(let node):
       let rangeMs = try durationMs(node.range)
       let window = try window(grid, rangeMs: rangeMs, offset: node.offset, at: node.at)
       let inner = try subqueryGrid(node, window)
-      let child = try await vector(node.expression, inner)
+      let child = try await counting(in: .windows(window, inner: inner), stepCount: inner.count) {
+        try await vector(node.expression, inner)
+      }
       let context = context
       return MatrixSource(window: window) { kernel, labelChange in
         SubqueryOperator(child, inner: inner, kernel, grid: grid, labelChange, context)
@@ -179,7 +182,13 @@ extension Evaluator {
     // Division truncates toward zero, also of negative times.
     var start = stepMs &* (before / stepMs)
     if start <= before { start = start &+ stepMs }
-    return StepGrid(startMs: start, endMs: window.grid.lastMs, stepMs: stepMs)
+    let grid = StepGrid(startMs: start, endMs: window.grid.lastMs, stepMs: stepMs)
+    guard grid.count <= context.options.subqueryStepsMax else {
+      throw QueryError.execution(
+        "a subquery of \(grid.count) steps exceeds the limit of \(context.options.subqueryStepsMax); try a shorter range or "
+          + "a larger step")
+    }
+    return grid
   }
 
   // MARK: Labels

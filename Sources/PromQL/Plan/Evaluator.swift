@@ -14,11 +14,27 @@ final class Evaluator {
   let queryStepMs: Int64
   /// Which selectors need no buckets of their histograms.
   let statisticsOnly: StatisticsOnly
+  /// What the samples of the selectors that are being planned are counted by.
+  private(set) var counts: SampleCounts?
   private var order = 0
 
-  init(_ context: QueryContext, _ expression: Expression, startMs: Int64, endMs: Int64, stepMs: Int64) {
+  init(
+    _ context: QueryContext, _ expression: Expression, startMs: Int64, endMs: Int64, stepMs: Int64,
+    counts: SampleCounts? = nil
+  ) {
+    self.counts = counts
     (self.context, queryStartMs, queryEndMs, queryStepMs) = (context, startMs, endMs, stepMs)
     statisticsOnly = StatisticsOnly(expression)
+  }
+
+  /// Calls `body` with counts for what is planned in it, which is evaluated at `stepCount` other steps.
+  func counting<Result>(
+    in use: SampleCounts.Use, stepCount: Int, _ body: () async throws -> Result
+  ) async throws -> Result {
+    let outer = counts
+    counts = outer?.part(stepCount: stepCount, use)
+    defer { counts = outer }
+    return try await body()
   }
 
   /// Where annotations about `expression` point. Asked for in the order of evaluation.
@@ -59,7 +75,9 @@ final class Evaluator {
   /// The numbers of a scalar expression: one a step.
   func scalar(_ expression: Expression, _ grid: StepGrid) async throws -> [Double] {
     if grid.count > 1, StepInvariance.of(expression).isInvariant {
-      let once = try await scalar(expression, StepGrid(atMs: grid.startMs))
+      let once = try await counting(in: .everyStep, stepCount: 1) {
+        try await scalar(expression, StepGrid(atMs: grid.startMs))
+      }
       return Array(repeating: once.first ?? .nan, count: grid.count)
     }
     switch expression {
@@ -115,7 +133,9 @@ final class Evaluator {
     if grid.count > 1 {
       let invariance = StepInvariance.of(expression)
       if invariance.isInvariant, invariance.isWorthOnce {
-        let once = try await vector(expression, StepGrid(atMs: grid.startMs))
+        let once = try await counting(in: .everyStep, stepCount: 1) {
+          try await vector(expression, StepGrid(atMs: grid.startMs))
+        }
         return StepInvariantOperator(once, stepCount: grid.count, context)
       }
     }

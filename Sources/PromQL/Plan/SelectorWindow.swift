@@ -53,7 +53,7 @@ extension Evaluator {
     request.stepMs = window.grid.count > 1 ? window.grid.stepMs : 0
     request.rangeMs = window.rangeMs
     request.function = function
-    request.budget = context.budget
+    request.budget = context.budget.bytes
     return request
   }
 }

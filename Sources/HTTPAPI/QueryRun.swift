@@ -1,0 +1,80 @@
+// One query from its turn in the queue to its line in the query log.
+internal import Observability
+internal import PromQL
+internal import TSModel
+internal import Transport
+
+extension QueryAPI {
+  /// Runs a query once it is its turn, and writes it down.
+  func run(_ request: QueryRequest, _ call: HTTPCall) async throws -> QueryResult {
+    // What is no query is neither queued nor logged.
+    try engine.check(request)
+    let watch = Stopwatch()
+    var queueS = 0.0
+    do {
+      let place = try await queue?.enter(request.query, deadline: request.deadline)
+      defer { if let place { queue?.leave(place) } }
+      queueS = watch.seconds
+      try checkDeadline(request)
+      var result = try await engine.answer(request, from: source)
+      result.statistics.queueS = queueS
+      result.statistics.totalS = watch.seconds
+      queryLog?.write(request, call, result.statistics, failure: nil)
+      return result
+    } catch {
+      var statistics = QueryStatistics()
+      statistics.queueS = queueS
+      statistics.totalS = watch.seconds
+      queryLog?.write(request, call, statistics, failure: "\(error)")
+      throw error
+    }
+  }
+
+  /// What was too late before it began is told in the words that Prometheus has for it.
+  private func checkDeadline(_ request: QueryRequest) throws {
+    guard let deadline = request.deadline, ContinuousClock.now >= deadline else { return }
+    throw QueryError(.execution, "context deadline exceeded")
+  }
+}
+
+extension JSONBytes {
+  /// Statistics of a query; by steps, too, where `grid` is given and they are known.
+  mutating func append(statistics: QueryStatistics, perStep grid: StepGrid?) throws {
+    append("{\"timings\":{\"evalTotalTime\":")
+    try append(number: statistics.evaluationS)
+    append(",\"resultSortTime\":")
+    try append(number: statistics.sortS)
+    append(",\"queryPreparationTime\":")
+    try append(number: statistics.preparationS)
+    append(",\"innerEvalTime\":")
+    try append(number: statistics.innerEvaluationS)
+    append(",\"execQueueTime\":")
+    try append(number: statistics.queueS)
+    append(",\"execTotalTime\":")
+    try append(number: statistics.totalS)
+    append("},\"samples\":{")
+    if let grid, let counts = statistics.perStep {
+      append("\"totalQueryableSamplesPerStep\":")
+      try append(counts: counts.totalSamples, at: grid)
+      append(",")
+    }
+    append(raw: "\"totalQueryableSamples\":\(statistics.totalSamples),")
+    if let grid, let counts = statistics.perStep {
+      append("\"samplesReadPerStep\":")
+      try append(counts: counts.samplesRead, at: grid)
+      append(",")
+    }
+    append(raw: "\"samplesRead\":\(statistics.samplesRead),\"peakSamples\":\(statistics.peakSamples)}}")
+  }
+
+  private mutating func append(counts: [Int64], at grid: StepGrid) throws {
+    append("[")
+    for (step, count) in counts.enumerated() {
+      if step > 0 { append(",") }
+      append("[")
+      try append(number: Double(grid.timeMs(step)) / 1000)
+      append(raw: ",\(count)]")
+    }
+    append("]")
+  }
+}

@@ -1,0 +1,59 @@
+// What one query may hold at a time: bytes of memory, and samples.
+internal import CTSDB
+internal import Synchronization
+internal import TSModel
+
+/// The limits of one query and what it holds. Any of its tasks may use it.
+final class QueryBudget: Sendable {
+  /// What memory is charged to.
+  let bytes: MemoryBudget?
+  private let samplesMax: Int
+  private let held = Atomic<Int>(0)
+  private let peak = Atomic<Int>(0)
+
+  /// At most `samplesMax` samples, 0 being no limit.
+  init(bytes: MemoryBudget? = nil, samplesMax: Int64 = 0) {
+    self.bytes = bytes
+    self.samplesMax = samplesMax > 0 ? Int(clamping: samplesMax) : .max
+  }
+
+  /// Counts `count` samples more.
+  func hold(_ count: Int) {
+    let (_, now) = held.add(count, ordering: .relaxed)
+    peak.max(now, ordering: .relaxed)
+  }
+
+  /// Takes `count` samples, counted before, back out.
+  func release(_ count: Int) { held.subtract(count, ordering: .relaxed) }
+
+  /// The most samples that were held at one time.
+  var peakSamples: Int { peak.load(ordering: .relaxed) }
+
+  /// Throws where more samples were held than may be.
+  func checkSamples() throws {
+    guard peakSamples > samplesMax else { return }
+    throw QueryError.execution("query processing would load too many samples into memory in query execution")
+  }
+}
+
+/// What histograms count for among samples: a float with its time is one.
+enum SampleWeight {
+  /// Of histogram `index` of `pool`.
+  static func of(_ index: Int32, _ pool: HistogramPool) -> Int {
+    let header = pool.headers[Int(index)]
+    // In units of a float with its time, 16 bytes; 168 bytes are those of a histogram without buckets, 8 those of its time.
+    return (168 + 8 * (header.spanCount + header.bucketCount + header.boundCount) + 8) / 16
+  }
+
+  /// Of all values of a row.
+  static func of(row: Int, _ batch: VectorBatch) -> Int {
+    let floats = unsafe batch.floats(row)
+    var sum = unsafe tsdb_row_present_count(floats.baseAddress, floats.count)
+    guard batch.hasHistograms else { return sum }
+    for step in 0..<batch.stepCount {
+      let index = batch.histogram(row, step)
+      if index >= 0 { sum += of(index, batch.pool) }
+    }
+    return sum
+  }
+}
