@@ -79,7 +79,7 @@ public final class LocalBlocks: Sendable {
   public var problems: [ULID: String] { state.value.withLock { $0.problems } }
 
   /// One look at all folders. A folder that cannot be read keeps what was served from it. Throws `CancellationError`.
-  public func sync() async throws { try await gate.run { try await look() } }
+  public func sync() async throws { try await gate.run { _ in try await look() } }
 
   private func look() async throws {
     let before = state.value.withLock { $0 }

@@ -19,6 +19,8 @@ enum {
   OUTPUT_BYTES = 256 << 10,
   // So much goes out for one connection before the others have their turn.
   SHARE_BYTES = 1 << 20,
+  // So often a connection is read from in one turn of the loop.
+  READS_MAX = 4,
   LINGER_MS = 1000
 };
 
@@ -98,6 +100,20 @@ static void count_limit(void *context, void *owner, int limit) {
   atomic_fetch_add_explicit(&c->counters->limits[limit], 1, memory_order_relaxed);
 }
 
+// The client gave up requests: its address pays for them. Returns whether it can.
+static bool charge(void *context, void *owner, uint32_t count) {
+  (void)context;
+  const transport_connection *const c = owner;
+  if (c == NULL || c->counters == NULL || c->is_client) return true;
+  return transport_peers_charge(c->counters->peers, c->peer_key, count, c->peer_reset_burst, c->peer_reset_rate, now_of(c));
+}
+
+// What a connection that ends leaves behind.
+static void charge_streams(transport_connection *c) {
+  size_t const count = c->is_client ? 0 : transport_session_stream_count(c->session);
+  if (count > 0) (void)charge(c->context, c, (uint32_t)count);
+}
+
 transport_connection *connection_new(transport_loop *loop, bool is_client, transport_tls *tls, const transport_limits *limits,
                                      const transport_connection_handlers *handlers, void *context,
                                      transport_counters *counters) {
@@ -105,6 +121,7 @@ transport_connection *connection_new(transport_loop *loop, bool is_client, trans
   if (c == NULL) return NULL;
   transport_handlers streams = handlers->streams;
   streams.on_limit = count_limit;
+  streams.on_given_up = charge;
   c->session = transport_session_new(is_client, tls != NULL, limits, &streams, context, uv_now(&loop->uv));
   if (c->session == NULL) {
     free(c);
@@ -119,6 +136,8 @@ transport_connection *connection_new(transport_loop *loop, bool is_client, trans
   c->counters = counters;
   c->created_ms = uv_now(&loop->uv);
   c->handshake_timeout_ms = limits->handshake_timeout_ms;
+  c->peer_reset_burst = limits->peer_reset_burst;
+  c->peer_reset_rate = limits->peer_reset_rate;
   c->port = -1;
   c->next = loop->connections;
   if (c->next != NULL) c->next->previous = c;
@@ -155,6 +174,8 @@ void connection_close(transport_connection *c, transport_close reason, const cha
     c->loop->connections = c->next;
   }
   if (c->next != NULL) c->next->previous = c->previous;
+  // What we end ourselves is not the client's fault.
+  if (reason != TRANSPORT_CLOSE_SHUTDOWN && reason != TRANSPORT_CLOSE_LOCAL) charge_streams(c);
   // A loop over all connections may stand on this one: its `next` stays.
   transport_session_free(c->session, reason);
   c->session = NULL;
@@ -254,7 +275,13 @@ static void take_encrypted(transport_connection *c, const uint8_t *bytes, size_t
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
   (void)suggested;
   transport_connection *const c = handle->data;
-  *buffer = uv_buf_init((char *)c->loop->input, INPUT_BYTES);
+  if (c->read_turn != c->loop->turn) {
+    c->read_turn = c->loop->turn;
+    c->reads = 0;
+  }
+  c->reads += 1;
+  // Without a buffer nothing is read: the others first, and the rest in the next turn.
+  *buffer = c->reads > READS_MAX ? uv_buf_init(NULL, 0) : uv_buf_init((char *)c->loop->input, INPUT_BYTES);
 }
 
 // Writes what TLS has put into the loop's buffer while there was nothing else to send.
@@ -263,7 +290,7 @@ static void flush_tls(transport_connection *c);
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer) {
   transport_connection *const c = stream->data;
   transport_loop *const loop = c->loop;
-  if (length == 0) return;
+  if (length == 0 || length == UV_ENOBUFS) return;
   if (length < 0) {
     if (c->is_lingering) {
       connection_close(c, TRANSPORT_CLOSE_DONE, NULL);
@@ -410,6 +437,11 @@ static void on_shutdown(uv_shutdown_t *request, int status) {
 // Everything is said. The peer's last bytes are read and dropped for a moment, so that what we sent is not lost to a reset.
 static void linger(transport_connection *c) {
   if (c->is_lingering) return;
+  if (!c->is_client) {
+    // Streams that are open still belong to a client that went too far: nothing more of theirs goes out.
+    charge_streams(c);
+    transport_session_cut_streams(c->session, TRANSPORT_CLOSE_LIMIT);
+  }
   if (c->ssl != NULL) {
     ERR_clear_error();
     (void)SSL_shutdown(c->ssl);
@@ -516,6 +548,14 @@ void connection_begin(transport_connection *c) {
   c->is_connected = true;
   if (!c->is_unix) uv_tcp_nodelay(&c->socket.tcp, 1);
   remember_peer(c);
+  if (!c->is_client && !c->is_unix && c->counters != NULL) {
+    c->peer_key = transport_peers_key(c->address);
+    if (transport_peers_owes(c->counters->peers, c->peer_key, c->peer_reset_burst, c->peer_reset_rate, now_of(c))) {
+      count_limit(c->context, c, TRANSPORT_LIMIT_PEER_RESETS);
+      connection_close(c, TRANSPORT_CLOSE_LIMIT, NULL);
+      return;
+    }
+  }
   if (c->tls != NULL && tls_begin(c) != 0) {
     connection_close(c, TRANSPORT_CLOSE_LOST, "TLS could not begin");
     return;

@@ -4,6 +4,7 @@
 #include <uv.h>
 
 #include "include/transport/loop.h"
+#include "include/transport/peers.h"
 #include "tls_session.h"
 
 typedef struct posted {
@@ -18,6 +19,7 @@ struct transport_counters {
   atomic_ullong received;
   atomic_ullong sent;
   atomic_ullong limits[TRANSPORT_LIMIT_COUNT];
+  transport_peers *peers;
 };
 
 typedef union socket_handle {
@@ -58,6 +60,8 @@ struct transport_loop {
   uv_loop_t uv;
   uv_async_t wake;
   uv_timer_t timer;
+  uv_prepare_t prepare;
+  uint64_t turn;  // how often the loop has gone round
   timer_heap timers;
   pthread_t thread;
   pthread_mutex_t lock;
@@ -101,7 +105,12 @@ struct transport_connection {
   size_t unsent_length;
   uint64_t created_ms;
   uint64_t lingering_ms;
+  uint64_t read_turn;  // the turn of the loop in which it was read from last
+  uint32_t reads;      // and how often
   uint32_t handshake_timeout_ms;
+  uint32_t peer_reset_burst;
+  uint32_t peer_reset_rate;
+  uint64_t peer_key;  // of the table of addresses, 0: not held to account
   int open_handles;
   bool is_client;
   bool is_unix;

@@ -8,7 +8,7 @@
 
 // A request body that its handler did not want is dropped for so long before the client is told to stop: some take the telling for a
 // failure and forget the answer.
-enum { FRAME_BYTES = 16384, SWALLOW_MS = 5000 };
+enum { FRAME_BYTES = 16384, SWALLOW_MS = 5000, RESETS_TOLERATED = 100 };
 
 static transport_stream *stream_of(transport_session *session, int32_t id) {
   return nghttp2_session_get_stream_user_data(session->http2, id);
@@ -174,6 +174,17 @@ static void on_goaway(transport_session *session, int32_t last) {
   }
 }
 
+// A client resets a stream. Where its address gives up too much, who did so now and then is not held to account for the others.
+static int on_reset(transport_session *session) {
+  transport_limits const *const limits = &session->limits;
+  session->reset_count += 1;
+  if (!bucket_take(&session->resets, limits->reset_burst, limits->reset_rate, session->now_ms)) {
+    return too_much(session, TRANSPORT_LIMIT_RESETS);
+  }
+  bool const may = session->handlers.on_given_up == NULL || session->handlers.on_given_up(session->context, session->owner, 1);
+  return may || session->reset_count <= RESETS_TOLERATED ? 0 : too_much(session, TRANSPORT_LIMIT_PEER_RESETS);
+}
+
 static int on_frame(nghttp2_session *http2, const nghttp2_frame *frame, void *user) {
   transport_session *const session = user;
   transport_limits const *const limits = &session->limits;
@@ -191,10 +202,7 @@ static int on_frame(nghttp2_session *http2, const nghttp2_frame *frame, void *us
       return 0;
     }
     case NGHTTP2_RST_STREAM:
-      if (!session->is_client && !bucket_take(&session->resets, limits->reset_burst, limits->reset_rate, session->now_ms)) {
-        return too_much(session, TRANSPORT_LIMIT_RESETS);
-      }
-      return 0;
+      return session->is_client ? 0 : on_reset(session);
     case NGHTTP2_PING:
       if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
         session->ping_ms = 0;

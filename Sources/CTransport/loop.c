@@ -9,7 +9,14 @@
 
 #include "connection_state.h"
 
-enum { INPUT_BYTES = 256 << 10, PLAIN_BYTES = 64 << 10, TICK_MS = 250, BACKLOG = 1024 };
+enum {
+  INPUT_BYTES = 256 << 10,
+  PLAIN_BYTES = 64 << 10,
+  TICK_MS = 250,
+  BACKLOG = 1024,
+  // So often what was posted is run before the sockets have their turn.
+  ROUNDS_MAX = 16
+};
 
 // MARK: Posting
 
@@ -38,8 +45,13 @@ bool transport_loop_is_current(const transport_loop *loop) { return pthread_equa
 static void run_posted(transport_loop *loop) {
   posted *spare = NULL;
   size_t spare_capacity = 0;
-  for (;;) {
+  for (int round = 0;; round++) {
     pthread_mutex_lock(&loop->lock);
+    if (round == ROUNDS_MAX && loop->posted_count > 0 && !loop->is_stopping) {
+      uv_async_send(&loop->wake);
+      pthread_mutex_unlock(&loop->lock);
+      break;
+    }
     posted *const tasks = loop->posted;
     size_t const count = loop->posted_count;
     size_t const capacity = loop->posted_capacity;
@@ -73,6 +85,11 @@ void loop_flush(transport_loop *loop) {
     connection->is_dirty = false;
     connection_pump(connection);
   }
+}
+
+static void on_prepare(uv_prepare_t *prepare) {
+  transport_loop *const loop = prepare->data;
+  loop->turn += 1;
 }
 
 static void on_wake(uv_async_t *async) {
@@ -151,7 +168,9 @@ transport_loop *transport_loop_new(void) {
   pthread_mutex_init(&loop->lock, NULL);
   uv_async_init(&loop->uv, &loop->wake, on_wake);
   uv_timer_init(&loop->uv, &loop->timer);
-  loop->wake.data = loop->timer.data = loop;
+  uv_prepare_init(&loop->uv, &loop->prepare);
+  loop->wake.data = loop->timer.data = loop->prepare.data = loop;
+  uv_prepare_start(&loop->prepare, on_prepare);
   timers_begin(loop);
   // Signals are the main thread's business.
   sigset_t all;
@@ -163,6 +182,7 @@ transport_loop *transport_loop_new(void) {
   if (result != 0) {
     uv_close((uv_handle_t *)&loop->wake, NULL);
     uv_close((uv_handle_t *)&loop->timer, NULL);
+    uv_close((uv_handle_t *)&loop->prepare, NULL);
     timers_end(loop);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
@@ -189,6 +209,7 @@ static void stop(void *context) {
   while (loop->listeners != NULL) transport_listener_close(loop->listeners);
   cut(loop, true, NULL);
   uv_close((uv_handle_t *)&loop->timer, NULL);
+  uv_close((uv_handle_t *)&loop->prepare, NULL);
   timers_end(loop);
   uv_close((uv_handle_t *)&loop->wake, NULL);
 }
@@ -326,8 +347,20 @@ void transport_listener_close(transport_listener *listener) {
 
 // MARK: Counters
 
-transport_counters *transport_counters_new(void) { return calloc(1, sizeof(transport_counters)); }
-void transport_counters_free(transport_counters *counters) { free(counters); }
+transport_counters *transport_counters_new(void) {
+  transport_counters *const counters = calloc(1, sizeof *counters);
+  if (counters == NULL) return NULL;
+  counters->peers = transport_peers_new();
+  if (counters->peers != NULL) return counters;
+  free(counters);
+  return NULL;
+}
+
+void transport_counters_free(transport_counters *counters) {
+  if (counters == NULL) return;
+  transport_peers_free(counters->peers);
+  free(counters);
+}
 
 static uint64_t load(const atomic_ullong *value) { return atomic_load_explicit(value, memory_order_relaxed); }
 

@@ -29,6 +29,8 @@ transport_limits transport_limits_default(void) {
       .reset_rate = 500,
       .control_burst = 10000,
       .control_rate = 2000,
+      .peer_reset_burst = 4000,
+      .peer_reset_rate = 1000,
       .continuations = 8,
       .settings_entries = 64,
       .unread_answers = 1000,
@@ -58,6 +60,7 @@ const char *transport_limit_name(transport_limit limit) {
       [TRANSPORT_LIMIT_UNREAD_ANSWERS] = "unread-answers",
       [TRANSPORT_LIMIT_CHUNK_EXTENSION] = "chunk-extension",
       [TRANSPORT_LIMIT_DROPPED_BODY] = "dropped-body",
+      [TRANSPORT_LIMIT_PEER_RESETS] = "peer-resets",
   };
   return (unsigned)limit < TRANSPORT_LIMIT_COUNT ? names[limit] : NULL;
 }
@@ -298,6 +301,15 @@ void transport_session_shutdown(transport_session *session) {
     http2_shutdown(session);
   } else {
     session->http1.keeps_alive = false;
+  }
+}
+
+void transport_session_cut_streams(transport_session *session, transport_close reason) {
+  while (session->streams != NULL) {
+    transport_stream *const stream = session->streams;
+    if (session->http2 != NULL) (void)nghttp2_session_set_stream_user_data(session->http2, stream->id, NULL);
+    if (session->http1.stream == stream) session->http1.stream = NULL;
+    stream_close(stream, reason, 0);
   }
 }
 

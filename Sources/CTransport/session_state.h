@@ -154,6 +154,7 @@ struct transport_session {
   const uint8_t *unsent;   // of nghttp2's last piece
   size_t unsent_length;
   token_bucket resets;
+  uint64_t reset_count;  // RST_STREAM so far
   token_bucket controls;
   http1 http1;
 };

@@ -55,6 +55,10 @@ struct TransportFlag: Sendable {
     TransportFlag("reset-burst", .count, \.resetBurst, "RST_STREAM of one HTTP/2 connection at once."),
     TransportFlag("reset-rate", .count, \.resetRate, "RST_STREAM of one HTTP/2 connection a second."),
     TransportFlag(
+      "peer-reset-burst", .count, \.peerResetBurst,
+      "Calls that the clients of one address give up at once, by RST_STREAM or by leaving. 0: any number."),
+    TransportFlag("peer-reset-rate", .count, \.peerResetRate, "The same a second."),
+    TransportFlag(
       "control-frame-burst", .count, \.controlBurst,
       "PING, SETTINGS, PRIORITY, empty DATA and refused frames of one HTTP/2 connection at once."),
     TransportFlag("control-frame-rate", .count, \.controlRate, "The same a second."),

@@ -59,10 +59,10 @@ final class SeriesMetrics: SeriesObserver {
         labels: [:])
       metrics.gauge(
         "thanos_bucket_store_series_gate_queries_in_flight", "Series calls that run or wait.",
-        Double(gate.inUseCount + gate.waitingCount), labels: [:])
+        Double(gate.inUseCount + gate.waitingCount + gate.outsideCount), labels: [:])
       metrics.gauge(
         "thanos_store_server_pending_series_requests", "Series calls that run or wait.",
-        Double(gate.inUseCount + gate.waitingCount), labels: [:])
+        Double(gate.inUseCount + gate.waitingCount + gate.outsideCount), labels: [:])
     }
   }
 

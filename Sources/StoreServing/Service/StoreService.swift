@@ -50,9 +50,9 @@ public struct StoreService: GRPCService {
     observer?.seriesAsked()
     var outcome: SeriesOutcome?
     do {
-      outcome = try await gate.run {
+      outcome = try await gate.run { place in
         observer?.seriesBegan(after: ContinuousClock.now - begin)
-        return try await answer(request, call)
+        return try await answer(request, call, place)
       }
       observer?.seriesEnded(outcome, tenant: call.tenant, error: nil)
     } catch {
@@ -61,12 +61,17 @@ public struct StoreService: GRPCService {
     }
   }
 
-  private func answer(_ request: SeriesRequest, _ call: GRPCServerCall) async throws -> SeriesOutcome? {
+  private func answer(
+    _ request: SeriesRequest, _ call: GRPCServerCall, _ place: ConcurrencyGate.Place
+  ) async throws -> SeriesOutcome? {
     try await withTaskExecutorPreference(pool) {
       var outcome: SeriesOutcome?
       try await store.series(request, observe: { outcome = $0 }) { messages in
         let messageCount = messages.messageCount
-        try await call.sendFramed(messages.frames, messageCount: messageCount)
+        // Who waits for its reader does not keep others from working.
+        try await call.sendFramed(messages.frames, messageCount: messageCount) { wait in
+          try await place.whileWaiting { try await wait() }
+        }
       }
       return outcome
     }

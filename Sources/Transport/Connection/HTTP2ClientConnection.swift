@@ -204,7 +204,7 @@ public struct HTTP2ClientStream: Sendable {
     unsafe transport_connection_handlers(
       streams: transport_handlers(
         on_head: gotAnswer, on_body: streamGotBody, on_end: streamGotEnd, on_wake: streamWoke, on_close: streamClosed,
-        on_limit: nil, on_sent: streamSent),
+        on_limit: nil, on_sent: streamSent, on_given_up: nil),
       on_connected: clientConnected, on_disconnected: clientDisconnected)
   }
 }

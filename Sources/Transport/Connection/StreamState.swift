@@ -433,7 +433,9 @@ import Synchronization
     return true
   }
 
-  private func waitForRoom() async throws {
+  var hasRoom: Bool { shared.withLock { $0.pending <= Self.pendingHigh } }
+
+  func waitForRoom() async throws {
     await withTaskCancellationHandler {
       await unsafe withUnsafeContinuation { (continuation: Continuation) in
         let waits = shared.withLock { state in

@@ -43,6 +43,10 @@ public struct TransportLimits: Sendable, Equatable {
   public var controlBurst: Int
   /// Frames without payload a second.
   public var controlRate: Int
+  /// Requests that the clients of one address give up at once, over all their connections; 0: any number.
+  public var peerResetBurst: Int
+  /// Requests that they give up a second.
+  public var peerResetRate: Int
   /// CONTINUATION frames of one header block.
   public var continuations: Int
   /// Entries of one SETTINGS frame.
@@ -77,6 +81,8 @@ public struct TransportLimits: Sendable, Equatable {
     resetRate = Int(limits.reset_rate)
     controlBurst = Int(limits.control_burst)
     controlRate = Int(limits.control_rate)
+    peerResetBurst = Int(limits.peer_reset_burst)
+    peerResetRate = Int(limits.peer_reset_rate)
     continuations = Int(limits.continuations)
     settingsEntries = Int(limits.settings_entries)
     unreadAnswers = Int(limits.unread_answers)
@@ -98,6 +104,7 @@ public struct TransportLimits: Sendable, Equatable {
       connection_window: UInt32(clamping: min(connectionWindow, 1 << 30)), received_bytes: max(0, receivedBytes),
       reset_burst: UInt32(clamping: resetBurst), reset_rate: UInt32(clamping: resetRate),
       control_burst: UInt32(clamping: controlBurst), control_rate: UInt32(clamping: controlRate),
+      peer_reset_burst: UInt32(clamping: peerResetBurst), peer_reset_rate: UInt32(clamping: peerResetRate),
       continuations: UInt32(clamping: continuations), settings_entries: UInt32(clamping: settingsEntries),
       unread_answers: UInt32(clamping: unreadAnswers), chunk_extension_bytes: UInt32(clamping: chunkExtensionBytes),
       dropped_body_bytes: UInt32(clamping: droppedBodyBytes))

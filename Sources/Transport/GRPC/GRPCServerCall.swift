@@ -218,8 +218,30 @@ public final class GRPCServerCall: Sendable {
   /// Sends messages that have their five-byte prefixes already, many in one hand-over: 64 KiB at a time is a good measure.
   /// They are sent as they are, unless the client asked for compression.
   public func sendFramed(_ frames: consuming [UInt8], messageCount: Int = 1) async throws {
+    try await hand(compressed(frames), messageCount: messageCount)
+  }
+
+  /// The same, where a writer that must wait has something to do about it: `aroundWait` is called then, and waits by calling what it is
+  /// given.
+  public func sendFramed(
+    _ frames: consuming [UInt8], messageCount: Int = 1,
+    aroundWait: (_ wait: () async throws -> Void) async throws -> Void
+  ) async throws {
+    let frames = try compressed(frames)
+    let (headers, isHeld) = try accept(frames, messageCount)
+    if isHeld { return }
+    let head = headers.map { HTTPResponseHead(status: 200, headers: $0) }
+    let stream = response.stream
+    guard try stream.sendWithoutWaiting(head: head, body: frames, end: nil) else {
+      return try await stream.send(head: head, body: frames, end: nil)
+    }
+    if !stream.hasRoom { try await aroundWait { try await stream.waitForRoom() } }
+  }
+
+  /// The frames as the client wants them.
+  private func compressed(_ frames: consuming [UInt8]) throws -> [UInt8] {
     let compression = state.withLock { $0.compression }
-    guard compression != .identity else { return try await hand(frames, messageCount: messageCount) }
+    guard compression != .identity else { return frames }
     var deframer = GRPCDeframer(maxMessageBytes: options.maxSendMessageBytes)
     deframer.push(frames)
     var compressed: [UInt8] = []
@@ -231,7 +253,7 @@ public final class GRPCServerCall: Sendable {
       }
     }
     try deframer.finish()
-    try await hand(compressed, messageCount: messageCount)
+    return compressed
   }
 
   private func tooLarge(_ count: Int) -> GRPCStatus {

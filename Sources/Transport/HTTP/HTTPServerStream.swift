@@ -24,6 +24,12 @@ public protocol HTTPServerStream: AnyObject, Sendable {
   /// Sends like `send`, but for the waiting: for the end of an answer. False: the stream cannot, and nothing was sent.
   func sendWithoutWaiting(head: HTTPResponseHead?, body: [UInt8], end: HTTPHeaders?) throws -> Bool
 
+  /// Whether `send` would not suspend now.
+  var hasRoom: Bool { get }
+
+  /// Suspends while too much waits to be sent, as `send` does. Throws as that does.
+  func waitForRoom() async throws
+
   /// Calls `body` once at `deadline`, from any thread, unless the stream has ended by then. False: the stream has no clock (or has ended), and
   /// nothing is called.
   func callAtDeadline(_ deadline: ContinuousClock.Instant, _ body: @escaping @Sendable () -> Void) -> Bool
@@ -38,6 +44,12 @@ extension HTTPServerStream {
 
   /// Nothing is sent without waiting.
   public func sendWithoutWaiting(head: HTTPResponseHead?, body: [UInt8], end: HTTPHeaders?) throws -> Bool { false }
+
+  /// There is always room.
+  public var hasRoom: Bool { true }
+
+  /// Nothing to wait for.
+  public func waitForRoom() async throws {}
 
   /// No clock.
   public func callAtDeadline(_ deadline: ContinuousClock.Instant, _ body: @escaping @Sendable () -> Void) -> Bool {

@@ -53,7 +53,7 @@ final class ServerCore: Sendable {
     unsafe transport_connection_handlers(
       streams: transport_handlers(
         on_head: onHead, on_body: streamGotBody, on_end: streamGotEnd, on_wake: streamWoke, on_close: streamClosed,
-        on_limit: nil, on_sent: streamSent),
+        on_limit: nil, on_sent: streamSent, on_given_up: nil),
       on_connected: nil, on_disconnected: onDisconnected)
   }
 }

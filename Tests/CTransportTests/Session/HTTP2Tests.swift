@@ -249,6 +249,18 @@ private func header(_ length: Int, _ type: UInt8, _ flags: UInt8, _ stream: UInt
     #expect(server.limits.isEmpty && server.streams.count == 500)
   }
 
+  @Test func whoseAddressMayNotGiveUpMoreIsCutOffUnlessItDidSoRarely() {
+    let server = Self.server()
+    server.mayGiveUp = false
+    var stream: UInt32 = 1
+    for _ in 0..<200 where server.limits.isEmpty {
+      server.receive(frame(1, flags: 0x5, stream: stream, requestBlock) + frame(3, stream: stream, [0, 0, 0, 8]))
+      stream += 2
+    }
+    #expect(server.limits == ["peer-resets"] && server.givenUp == 101)
+    #expect(Self.saysGoaway(server, code: 11))
+  }
+
   private static let controlFloods: [(String, [UInt8])] = [
     ("pings", frame(6, [1, 2, 3, 4, 5, 6, 7, 8])), ("settings", frame(4)),
     ("priorities", frame(2, stream: 1, [0, 0, 0, 0, 1])),

@@ -29,6 +29,9 @@ final class SessionDriver {
   var now: UInt64 = 1_000_000
   var streams: [StreamRecord] = []
   var limits: [String] = []
+  /// Requests that the client gave up, and whether its address may do so.
+  var givenUp = 0
+  var mayGiveUp = true
   /// Called when a stream's head came.
   var onHead: ((SessionDriver, StreamRecord) -> Void)?
   /// Whether bodies are consumed as they come.
@@ -89,6 +92,11 @@ final class SessionDriver {
       on_sent: { _, _, user, length in
         guard let user else { return }
         Unmanaged<StreamRecord>.fromOpaque(user).takeUnretainedValue().sent += length
+      },
+      on_given_up: { context, _, count in
+        guard let driver = SessionDriver.of(context) else { return true }
+        driver.givenUp += Int(count)
+        return driver.mayGiveUp
       })
     session = transport_session_new(isClient, isSecure, &limits, &handlers, nil, now)
     transport_session_set_context(session, Unmanaged.passUnretained(self).toOpaque())

@@ -24,6 +24,7 @@ typedef enum transport_limit {
   TRANSPORT_LIMIT_UNREAD_ANSWERS,     // More answers to PING and SETTINGS that the peer does not read than unread_answers.
   TRANSPORT_LIMIT_CHUNK_EXTENSION,    // A chunk's extension longer than chunk_extension_bytes.
   TRANSPORT_LIMIT_DROPPED_BODY,       // A body that nobody reads and that is longer than dropped_body_bytes.
+  TRANSPORT_LIMIT_PEER_RESETS,        // More requests given up by one address than peer_reset_burst and peer_reset_rate allow.
   TRANSPORT_LIMIT_COUNT
 } transport_limit;
 
@@ -49,6 +50,8 @@ typedef struct transport_limits {
   uint32_t reset_rate;            // RST_STREAM a second
   uint32_t control_burst;         // PING, SETTINGS, PRIORITY, empty DATA … at once
   uint32_t control_rate;          // … a second
+  uint32_t peer_reset_burst;      // requests that one address gives up at once, over all its connections; 0: any number
+  uint32_t peer_reset_rate;       // … a second
   uint32_t continuations;         // CONTINUATION frames of one header block
   uint32_t settings_entries;      // of one SETTINGS frame
   uint32_t unread_answers;        // to PING and SETTINGS, that the peer does not read

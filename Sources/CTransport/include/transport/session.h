@@ -61,6 +61,9 @@ int transport_session_tick(transport_session *session, uint64_t now_ms, bool has
 /// Begins an orderly end: no new streams, GOAWAY, close after the last stream.
 void transport_session_shutdown(transport_session *session);
 
+/// Ends all streams for `reason`, of a session that will take and send nothing more.
+void transport_session_cut_streams(transport_session *session, transport_close reason);
+
 /// Open streams.
 size_t transport_session_stream_count(const transport_session *session);
 

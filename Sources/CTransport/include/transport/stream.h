@@ -64,6 +64,8 @@ typedef struct transport_handlers {
   // So many bytes of our body are no longer queued: they are on their way, or dropped because the message has no body. May be NULL; must not
   // end the stream.
   void (*on_sent)(void *context, transport_stream *stream, void *user, size_t length);
+  // A client gave up so many of its requests. Returns whether its address may. May be NULL; `owner` is the session's.
+  bool (*on_given_up)(void *context, void *owner, uint32_t count);
 } transport_handlers;
 
 /// What transport_stream_set_user() was given, or NULL.

@@ -3,6 +3,7 @@
 #pragma once
 #include "limits.h"
 #include "loop.h"
+#include "peers.h"
 #include "session.h"
 #include "stream.h"
 #include "tls.h"
