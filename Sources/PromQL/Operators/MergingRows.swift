@@ -41,7 +41,11 @@ final class MergingRows: VectorOperator {
     }
     guard let batch = try await child.next() else { return nil }
     for row in 0..<batch.count where !seen.insert(batch.labels.hash(row)).inserted {
-      if collision == .fails { throw QueryError.duplicateLabels }
+      if collision == .fails {
+        // Of several faults it is the last one that Prometheus would find: all rows are made before labels are compared.
+        while try await child.next() != nil {}
+        throw QueryError.duplicateLabels
+      }
       throw RestartMaterialized()
     }
     return batch

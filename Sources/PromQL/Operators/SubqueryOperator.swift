@@ -11,6 +11,8 @@ final class SubqueryOperator: VectorOperator {
   private let context: QueryContext
   private var samples = SampleColumns()
   private var scratch = KernelScratch()
+  /// As in Prometheus, all values of the inner expression count as held until the function is through.
+  private var heldSamples = 0
 
   /// `child` has its rows at the steps of `inner`.
   init(
@@ -21,8 +23,11 @@ final class SubqueryOperator: VectorOperator {
     (self.labelChange, self.context) = (labelChange, context)
   }
 
+  deinit { context.budget.release(heldSamples) }
+
   func next() async throws -> VectorBatch? {
     guard inner.count > 0, let batch = try await child.next() else { return nil }
+    heldSamples += batch.handOverSamples()
     try context.checkCancellation()
     let result = try VectorBatch(stepCount: grid.count, capacity: batch.count, budget: context.budget)
     for row in 0..<batch.count {

@@ -44,6 +44,12 @@ let absent = Double(bitPattern: absentBits)
     unsafe storage.deallocate()
   }
 
+  /// Samples that the batch counts for, which from now on its taker counts.
+  func handOverSamples() -> Int {
+    defer { heldSamples = 0 }
+    return heldSamples
+  }
+
   /// How many rows are complete.
   var count: Int { labels.count }
 
