@@ -17,15 +17,15 @@ release: ## the executable, with Swift's library inside: .build/release/apus
 	Scripts/release
 
 test: ## all tests
-	@Scripts/dependencies build
+	@Scripts/dependencies build test
 	@Scripts/test
 
 check: ## format, warnings, imports, sanitizers, ten seconds of each fuzz target
-	@Scripts/dependencies build bench check
+	@Scripts/dependencies build test bench check
 	@Scripts/check
 
 long: ## by hand before work is called done: all tests with more rounds, a minute of each fuzz target
-	@Scripts/dependencies build
+	@Scripts/dependencies build test
 	@APUS_LONG=1 Scripts/test
 	@Scripts/fuzz 60
 
