@@ -206,6 +206,29 @@ private final class Flag: Sendable {
     #expect(try await ask(router, "/api/v1/query_range?query=up&start=0&end=490&step=10").status == 200)
   }
 
+  /// Long windows are computed in pieces; each step's value is that of an instant query.
+  @Test(arguments: [
+    "quantile_over_time(0.3,m[1h])", "sum_over_time(m[1h])", "predict_linear(m[1h],5)",
+    "stddev_over_time(m[1h] @ 1800)",
+    "double_exponential_smoothing(m[1h],0.5,0.1)", "quantile_over_time(scalar(m) / 200,m[1h])", "delta(m[1h] anchored)",
+  ]) func longWindowsAreComputedInPieces(_ query: String) async throws {
+    var random = SplitMix64(seed: 7)
+    let samples = (0..<20_000).map { (Int64($0) * 100, Double(random.next() % 100)) }
+    var router = HTTPRouter()
+    QueryAPI(
+      engine: QueryEngine(parserOptions: .everything),
+      source: MemorySource([MemorySeries(Labels([("__name__", "m")]), samples)])
+    ).addRoutes(to: &router)
+    let escaped = query.replacing(" ", with: "%20")
+    let range = try await ask(router, "/api/v1/query_range?query=\(escaped)&start=1500&end=2100&step=1")
+    #expect(range.text.split(separator: "[").count >= 603, "\(range.text.prefix(300))")
+    for time in [1500, 1501, 1603, 1604, 1605, 1900, 1999, 2100] {
+      let instant = try await ask(router, "/api/v1/query?query=\(escaped)&time=\(time)")
+      let sample = try #require(instant.text.firstMatch(of: /"value":(\[.*?\])/)?.1, "\(instant.text)")
+      #expect(range.text.contains(sample), "\(sample)")
+    }
+  }
+
   @Test(.timeLimit(.minutes(5))) func deadlinesDoNotWaitForTheSource() async throws {
     let source = MemorySource([Self.up], onAsk: { try await Task.sleep(for: .seconds(3600)) })
     var router = HTTPRouter()

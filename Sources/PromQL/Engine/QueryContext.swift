@@ -1,6 +1,12 @@
 // What all parts of one running query share.
 internal import TSModel
 
+/// Throws where the task has been cancelled, as it is when the client leaves and at the deadline. Cheap: for loops whose rounds take
+/// microseconds.
+func checkTask() throws {
+  if Task.isCancelled { throw QueryError.canceled }
+}
+
 /// One running query. Any of its tasks may use it.
 final class QueryContext: Sendable {
   /// What selectors read.

@@ -35,6 +35,11 @@ public struct StepGrid: Hashable, Sendable {
     StepGrid(startMs: startMs &+ offsetMs, stepMs: stepMs, count: count)
   }
 
+  /// Some of the steps.
+  func part(_ steps: Range<Int>) -> StepGrid {
+    StepGrid(startMs: timeMs(steps.lowerBound), stepMs: stepMs, count: steps.count)
+  }
+
   /// The first time at `count` steps.
   func standing(count: Int) -> StepGrid { StepGrid(startMs: startMs, stepMs: 0, count: count) }
 

@@ -38,6 +38,7 @@ final class QuantileAggregation: VectorOperator {
       try context.checkCancellation()
       let row = try result.openRow()
       for step in 0..<stepCount {
+        try checkTask()
         values.removeAll(keepingCapacity: true)
         for member in members[group] {
           switch rows.element(member, step) {

@@ -11,6 +11,7 @@ extension RangeKernel {
     let name = labelText(labels, LabelNames.name)
     let stepCount = window.isFixed && parameters.isEmpty ? 1 : batch.stepCount
     for step in 0..<stepCount {
+      try checkTask()
       let endMs = window.grid.timeMs(window.isFixed ? 0 : step)
       var found = MixedWindow(
         kernel: self, startMs: endMs &- window.rangeMs, endMs: endMs, metricName: name, pool: batch.pool)

@@ -66,24 +66,55 @@ struct RangeKernel: RowKernel {
     let bounds = window.boundaries == .standard && !window.isFixed
     if bounds { try scratch.findWindows(samples.floats, grid, window.rangeMs) }
     var seen: UInt32 = 0
-    var badStep = grid.count
-    let evaluation = self.grid
+    for steps in pieces(samples.floats, grid) {
+      try checkTask()
+      seen |= unsafe try self.floats(samples, grid, &scratch, row, steps, usesStarts: usesStarts, bounds: bounds)
+    }
+    return seen
+  }
+
+  /// Windows are computed so many samples at a time, some milliseconds' worth, so that a query can end in between.
+  private static let windowSamplesMax = 1 << 21
+
+  /// The steps in pieces. All in one unless the kernel passes over each window and windows are long.
+  private func pieces(_ floats: borrowing FloatColumns, _ grid: StepGrid) -> [Range<Int>] {
+    guard function.passesOverWindows, floats.count > 1, grid.count > 1 else { return [0..<grid.count] }
+    let times = floats.timestampsMs
+    let spanMs = max(1, Double(times[times.count - 1]) - Double(times[0]))
+    let ofWindow = max(1, Double(times.count) * min(1, Double(window.rangeMs) / spanMs))
+    let stepsMax = max(1, Int(Double(Self.windowSamplesMax) / ofWindow))
+    return stride(from: 0, to: grid.count, by: stepsMax).map { $0..<min(grid.count, $0 + stepsMax) }
+  }
+
+  /// Fills the places of `steps` in `row`.
+  private func floats(
+    _ samples: borrowing SampleColumns, _ grid: StepGrid, _ scratch: inout KernelScratch,
+    _ row: UnsafeMutableBufferPointer<Double>, _ steps: Range<Int>, usesStarts: Bool, bounds: Bool
+  ) throws -> UInt32 {
+    var seen: UInt32 = 0
+    let part = grid.part(steps)
+    var badStep = part.count
+    let evaluation = self.grid.part(steps)
+    let parameters = steps.count == grid.count ? parameters : parameters.map { Array($0[steps]) }
+    let place = unsafe row.baseAddress.map { unsafe $0 + steps.lowerBound }
     let status = unsafe withColumns(samples.floats, startTimes: usesStarts) { columns in
       unsafe scratch.bounds.withUnsafeBufferPointer { found in
         unsafe scratch.marks.withUnsafeMutableBufferPointer { marks in
           unsafe scratch.doubles.withUnsafeMutableBufferPointer { doubles in
             var windows = unsafe tsdb_windows(
-              grid: tsdb_step_grid(first_ms: grid.startMs, step_ms: grid.stepMs, count: grid.count),
-              range_ms: window.rangeMs, bounds: bounds ? found.baseAddress : nil)
+              grid: tsdb_step_grid(first_ms: part.startMs, step_ms: part.stepMs, count: part.count),
+              range_ms: window.rangeMs,
+              bounds: bounds ? found.baseAddress.map { unsafe $0 + steps.lowerBound } : nil)
             return unsafe run(
-              columns, &windows, evaluation, KernelBuffers(marks: marks, doubles: doubles, row: row.baseAddress), &seen,
+              columns, &windows, evaluation, parameters, KernelBuffers(marks: marks, doubles: doubles, row: place),
+              &seen,
               &badStep)
           }
         }
       }
     }
-    if status == TSDB_ERR_ARGUMENT, function == .doubleExponentialSmoothing, badStep < grid.count {
-      try refuseFactors(badStep)
+    if status == TSDB_ERR_ARGUMENT, function == .doubleExponentialSmoothing, badStep < part.count {
+      try refuseFactors(steps.lowerBound + badStep)
     }
     try check(status, "compute \(function.rawValue) of a series")
     return seen
@@ -91,7 +122,7 @@ struct RangeKernel: RowKernel {
 
   private func run(
     _ columns: UnsafePointer<tsdb_float_columns>, _ windows: UnsafePointer<tsdb_windows>, _ evaluation: StepGrid,
-    _ buffers: KernelBuffers, _ seen: inout UInt32, _ badStep: inout Int
+    _ parameters: [[Double]], _ buffers: KernelBuffers, _ seen: inout UInt32, _ badStep: inout Int
   ) -> tsdb_status {
     let row = unsafe buffers.row
     switch function {
@@ -170,6 +201,16 @@ struct RangeKernel: RowKernel {
 }
 
 extension RangeFunction {
+  /// Whether its time grows with the samples of all windows together.
+  var passesOverWindows: Bool {
+    switch self {
+    case .rate, .increase, .delta, .irate, .idelta, .resets, .changes, .countOverTime, .firstOverTime, .lastOverTime,
+      .presentOverTime, .absentOverTime, .tsOfFirstOverTime, .tsOfLastOverTime, .minOverTime, .maxOverTime:
+      false
+    default: true
+    }
+  }
+
   /// C's name of a function that needs nothing but its window.
   var overTime: tsdb_over_time? {
     switch self {

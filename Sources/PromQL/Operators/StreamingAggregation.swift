@@ -51,6 +51,7 @@ final class StreamingAggregation: VectorOperator {
     while let batch = try await child.next() {
       try context.checkCancellation()
       for row in 0..<batch.count {
+        try checkTask()
         let group = grouping.group(of: batch.labels[row])
         if group == dropsName.count {
           dropsName.append(false)

@@ -102,9 +102,10 @@ let absent = Double(bitPattern: absentBits)
     heldSamples = 0
   }
 
-  /// Room for one more row, all of it absent. The row counts once `closeRow` gave it labels.
+  /// Room for one more row, all of it absent. The row counts once `closeRow` gave it labels. Throws where the query is to end.
   func openRow() throws -> Int {
     try budget.checkSamples()
+    try checkTask()
     let row = count
     if unsafe (row + 1) * stepCount > storage.count {
       let capacity = unsafe max(row + 1, 2 * (storage.count / max(1, stepCount)))
