@@ -7,20 +7,6 @@ import Transport
 
 @testable import HTTPAPI
 
-/// Statistics as the page has them.
-private struct FixedStatus: TSDBStatusSource {
-  func tsdbStatus(limit: Int) async throws -> TSDBStatus {
-    var status = TSDBStatus()
-    (status.seriesCount, status.labelPairCount, status.chunkCount) = (3, 6, 3)
-    (status.minTimeMs, status.maxTimeMs) = (0, 600_001)
-    status.seriesCountByMetricName = [.init(name: "up", value: 2), .init(name: "requests_total", value: 1)]
-    status.valueCountByLabelName = [.init(name: "__name__", value: 2)]
-    status.bytesByLabelName = [.init(name: "__name__", value: 18)]
-    status.seriesCountByLabelPair = [.init(name: "__name__=up", value: 2)]
-    return status
-  }
-}
-
 @Suite struct DocumentedExamplesTests {
   /// The requests of the page, each with the answer that follows it.
   private static func examples() throws -> [(request: String, answer: String)] {
@@ -49,7 +35,7 @@ private struct FixedStatus: TSDBStatusSource {
     ]
     let source = MemorySource(series)
     var api = QueryAPI(engine: QueryEngine(), source: source)
-    api.status.tsdb = FixedStatus()
+    api.status.tsdb = SeriesStatistics(source)
     var router = HTTPRouter()
     api.addRoutes(to: &router)
     return router

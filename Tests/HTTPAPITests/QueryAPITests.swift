@@ -187,6 +187,26 @@ private struct Broken: Error, CustomStringConvertible { let description = "the d
     #expect(try await ask(Self.router(), "/api/v1/status/tsdb?limit=0").status == 400)
   }
 
+  @Test func seriesAreCounted() async throws {
+    var api = QueryAPI(engine: QueryEngine(), source: MemorySource([Self.up, Self.down, Self.mixed]))
+    let unnamed = MemorySeries(Labels([("job", "b"), ("zone", "z")]), [(0, 1)])
+    let source = MemorySource([Self.up, Self.down, Self.mixed, unnamed])
+    api.status.tsdb = SeriesStatistics(source) {
+      var facts = SeriesStatistics.Facts()
+      (facts.chunkCount, facts.minTimeMs, facts.maxTimeMs) = (7, 10, 20)
+      return facts
+    }
+    var router = HTTPRouter()
+    api.addRoutes(to: &router)
+    #expect(
+      try await Self.data(router, "/api/v1/status/tsdb?limit=2")
+        == #"{"headStats":{"numSeries":4,"numLabelPairs":6,"chunkCount":7,"minTime":10,"maxTime":20},"#
+        + #""seriesCountByMetricName":[{"name":"down","value":1},{"name":"mixed","value":1}],"#
+        + #""labelValueCountByLabelName":[{"name":"__name__","value":3},{"name":"job","value":2}],"#
+        + #""memoryInBytesByLabelName":[{"name":"__name__","value":11},{"name":"job","value":6}],"#
+        + #""seriesCountByLabelValuePair":[{"name":"job=b","value":2},{"name":"__name__=down","value":1}]}"#)
+  }
+
   @Test func routesLieBelowThePrefix() async throws {
     let router = Self.router(prefix: "/prom")
     #expect(try await ask(router, "/prom/api/v1/query?query=1").status == 200)
