@@ -100,6 +100,9 @@ let package = Package(
       "StoreServing", ["CTSDB", "TSModel", "Observability", "Transport", "Storage", "StoreAPI", "PromQL"]),
     library(
       "BlockFolders", ["TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "StoreServing"]),
+    .target(
+      name: "Pages", dependencies: ["Transport"], path: "Sources/Pages",
+      resources: ["html", "css", "js"].map { .embedInCode("Files/graph.\($0)") }, swiftSettings: swift),
     library("ComponentSupport", ["TSModel", "Observability", "Transport", "YAML"]),
 
     // Components, one a folder
@@ -118,7 +121,7 @@ let package = Package(
     component(
       "Standalone",
       [
-        "TSModel", "Observability", "PromQL", "Transport", "StoreAPI", "StoreServing", "BlockFolders",
+        "TSModel", "Observability", "PromQL", "Transport", "StoreAPI", "StoreServing", "BlockFolders", "Pages",
         "ComponentSupport",
       ]),
 

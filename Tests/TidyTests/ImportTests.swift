@@ -18,6 +18,7 @@ private let allowedImports: [String: Set<String>] = [
   "HTTPAPI": ["CTSDB", "TSModel", "Observability", "PromQL", "Transport"],
   "StoreServing": ["CTSDB", "TSModel", "Observability", "Transport", "Storage", "StoreAPI", "PromQL"],
   "BlockFolders": ["TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "StoreServing"],
+  "Pages": ["Transport"],
   "CTransport": ["UV", "OpenSSL", "NGHTTP2", "HTTPParser"],
   "Transport": ["CTransport", "TSModel", "Observability", "Curl", "CAres", "Zlib", "Zstd", "Snappy"],
   "ComponentSupport": ["TSModel", "Observability", "Transport", "YAML"],
@@ -26,7 +27,7 @@ private let allowedImports: [String: Set<String>] = [
 /// A component may import all libraries; it never imports another component, CTSDB or a C library.
 private let allowedImportsOfComponents: Set<String> = [
   "TSModel", "Observability", "Storage", "Transport", "ObjectStore", "BucketBlocks", "PromQL", "StoreAPI", "HTTPAPI",
-  "StoreServing", "BlockFolders", "ComponentSupport",
+  "StoreServing", "BlockFolders", "Pages", "ComponentSupport",
 ]
 
 /// What the standard library and the system bring. Foundation is not among it.

@@ -2,6 +2,7 @@
 public import ComponentSupport
 internal import BlockFolders
 internal import Observability
+internal import Pages
 internal import PromQL
 internal import StoreAPI
 internal import StoreServing
@@ -45,6 +46,8 @@ public enum StandaloneCommand {
         fileDescriptors: ServiceDescriptors.store),
       InfoService(fileDescriptors: ServiceDescriptors.info) { store.info() },
     ]
+    Pages.add(
+      to: &service.router, routePrefix: settings.routePrefix, externalPrefix: settings.externalPrefix)
     try await service.run(onListening: onListening) {
       try await blocks.sync()
       context.logger.info("serving blocks", ("blocks", .int(blocks.catalog.count)))
