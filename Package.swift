@@ -121,7 +121,8 @@ let package = Package(
     component(
       "Standalone",
       [
-        "TSModel", "Observability", "PromQL", "Transport", "StoreAPI", "StoreServing", "BlockFolders", "Pages",
+        "TSModel", "Observability", "PromQL", "HTTPAPI", "Transport", "StoreAPI", "StoreServing", "BlockFolders",
+        "Pages",
         "ComponentSupport",
       ]),
 

@@ -174,18 +174,55 @@ static double date_part(tsdb_unary part, double value) {
 
 // ---- Functions -----------------------------------------------------------------------------------------------------
 
+// Logarithms become labels by way of count_values, so that their last bit counts. These are computed as fdlibm does (Sun
+// Microsystems, 1993: "e_log.c", whose coefficients they have), not as the system's library, which is right in more last bits.
+
+static double log_of(double value) {
+  static const double coefficients[] = {
+      6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01, 2.222219843214978396e-01,
+      1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01};
+  const double *c = coefficients;
+  if (!(value > 0) || isinf(value)) return log(value);
+  int exponent;
+  double fraction = frexp(value, &exponent);
+  if (fraction < 0.70710678118654752440) {
+    fraction *= 2;
+    exponent--;
+  }
+  // log(1 + f) = f - f²/2 + s (f²/2 + R(s²)) with s = f / (2 + f); R's odd and even terms are summed apart.
+  double f = fraction - 1, k = exponent;
+  double s = f / (2 + f), z = s * s, w = z * z;
+  double odd = z * (c[0] + w * (c[2] + w * (c[4] + w * c[6])));
+  double even = w * (c[1] + w * (c[3] + w * c[5]));
+  double half_square = 0.5 * f * f;
+  double low = k * 1.90821492927058770002e-10, high = k * 6.93147180369123816490e-01;
+  return high - ((half_square - (s * (half_square + (odd + even)) + low)) - f);
+}
+
+static double asinh_of(double value) {
+  const double ln2 = 6.93147180559945286227e-01;
+  double x = fabs(value);
+  if (!(x > 2) || isinf(x)) return asinh(value);
+  double result = x > 0x1p28 ? log_of(x) + ln2 : log_of(2 * x + 1 / (sqrt(x * x + 1) + x));
+  return copysign(result, value);
+}
+
+static double acosh_of(double value) {
+  if (!(value > 2) || isinf(value)) return acosh(value);
+  if (value >= 0x1p28) return log_of(value) + 0.693147180559945309417232121458176568;
+  return log_of(2 * value - 1 / (value + sqrt(value * value - 1)));
+}
+
 /// The logarithm of powers of two is exact.
 static double log2_of(double value) {
   int exponent;
   double fraction = frexp(value, &exponent);
   if (fraction == 0.5) return (double)(exponent - 1);
-  return log(fraction) * (1 / 0.693147180559945309417232121458176568) + (double)exponent;
+  return log_of(fraction) * 1.44269504088896340735992468100189214 + (double)exponent;
 }
 
-/// By way of log2, as PromQL has it: the logarithm of 1000 is 2.9999999999999996, which floor() tells from 3.
-static double log10_of(double value) {
-  return log2_of(value) * (0.693147180559945309417232121458176568 / 2.30258509299404568401799145468436421);
-}
+/// As PromQL has it: the logarithm of 1000 is 2.9999999999999996, which floor() tells from 3.
+static double log10_of(double value) { return log_of(value) * 0.434294481903251827651128918916605082; }
 
 double tsdb_unary_of(tsdb_unary function, double value) {
   const double pi = 3.14159265358979323846264338327950288;
@@ -196,7 +233,7 @@ double tsdb_unary_of(tsdb_unary function, double value) {
     case TSDB_FLOOR: return floor(value);
     case TSDB_EXP: return exp(value);
     case TSDB_SQRT: return sqrt(value);
-    case TSDB_LN: return log(value);
+    case TSDB_LN: return log_of(value);
     case TSDB_LOG2: return log2_of(value);
     case TSDB_LOG10: return log10_of(value);
     case TSDB_SGN: return value < 0 ? -1 : value > 0 ? 1 : value;
@@ -209,8 +246,8 @@ double tsdb_unary_of(tsdb_unary function, double value) {
     case TSDB_SINH: return sinh(value);
     case TSDB_COSH: return cosh(value);
     case TSDB_TANH: return tanh(value);
-    case TSDB_ASINH: return asinh(value);
-    case TSDB_ACOSH: return acosh(value);
+    case TSDB_ASINH: return asinh_of(value);
+    case TSDB_ACOSH: return acosh_of(value);
     case TSDB_ATANH: return atanh(value);
     case TSDB_DEG: return value * 180 / pi;
     case TSDB_RAD: return value * pi / 180;

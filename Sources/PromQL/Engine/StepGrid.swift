@@ -8,10 +8,13 @@ public struct StepGrid: Hashable, Sendable {
   public let stepMs: Int64
   /// How many there are.
   public let count: Int
+  /// The end that was asked for; the last time may be before it.
+  let endMs: Int64
 
   /// Times from `startMs` up to `endMs`, which is among them only if it lies on the grid. None where the end is before the start.
   public init(startMs: Int64, endMs: Int64, stepMs: Int64) {
     self.startMs = startMs
+    self.endMs = endMs
     self.stepMs = max(1, stepMs)
     let (span, overflows) = endMs.subtractingReportingOverflow(startMs)
     count = overflows || span < 0 ? 0 : Int(span / self.stepMs) + 1
@@ -20,6 +23,7 @@ public struct StepGrid: Hashable, Sendable {
   /// One time.
   public init(atMs timeMs: Int64) {
     startMs = timeMs
+    endMs = timeMs
     stepMs = 1
     count = 1
   }
@@ -45,5 +49,6 @@ public struct StepGrid: Hashable, Sendable {
 
   private init(startMs: Int64, stepMs: Int64, count: Int) {
     (self.startMs, self.stepMs, self.count) = (startMs, stepMs, count)
+    endMs = startMs &+ Int64(max(0, count - 1)) &* stepMs
   }
 }

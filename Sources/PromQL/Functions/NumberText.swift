@@ -42,7 +42,7 @@ func fixedText(_ value: Double) -> String {
   return text
 }
 
-/// `value` as messages have it: with an exponent from 1e21 and below 1e-4. With `digits`, rounded to so many, and an exponent
+/// `value` as messages have it: with an exponent from 1e6 and below 1e-4. With `digits`, rounded to so many, and an exponent
 /// from there.
 func goText(_ value: Double, digits count: Int? = nil) -> String {
   if let text = special(value) { return text }
@@ -63,7 +63,7 @@ func goText(_ value: Double, digits count: Int? = nil) -> String {
     }
     while digits.count > 1, digits.last == UInt8(ascii: "0") { digits.removeLast() }
   }
-  guard exponent < -4 || exponent >= (count.map { max($0, digits.count) } ?? 21) else {
+  guard exponent < -4 || exponent >= (count.map { max($0, digits.count) } ?? 6) else {
     let sign = value.sign == .minus ? "-" : ""
     guard exponent >= 0 else {
       return sign + "0." + String(repeating: "0", count: -exponent - 1) + String(decoding: digits, as: UTF8.self)

@@ -40,7 +40,7 @@ extension Evaluator {
       return AbsentOperator(child, labels: absentLabels(arguments[0]), stepCount: grid.count, context)
     case "sort", "sort_desc", "sort_by_label", "sort_by_label_desc":
       let child = try await vector(arguments[0], grid)
-      if grid.count > 1 || queryStartMs != queryEndMs {
+      if grid.startMs != grid.endMs {
         context.annotations.add(
           .warning, "sort is ineffective for range queries since results are always ordered by labels",
           at: site(call.position))
@@ -127,14 +127,20 @@ extension Evaluator {
       parameters.append(try await scalar(other, grid))
     }
     let kernel = RangeKernel(
-      function: function, window: matrix.window, parameters: parameters, grid: grid, site: site(arguments[0]),
-      annotations: context.annotations, usesStartTimestamps: context.options.usesStartTimestamps,
+      function: function, window: matrix.window, parameters: parameters, grid: grid,
+      site: rangeSite(arguments[0]), annotations: context.annotations, usesStartTimestamps: context.options.usesStartTimestamps,
       checksTypeLabel: context.options.usesTypeAndUnitLabels)
     let rows = matrix.rows(kernel, labelChange(dropsName: !function.keepsName))
     if function == .absentOverTime {
       return AbsentOperator(rows, labels: absentLabels(arguments[0]), stepCount: grid.count, context)
     }
     return merged(rows, .fails, grid)
+  }
+
+  /// Where annotations about a function over a range point. Of a subquery Prometheus forgets where it stands.
+  private func rangeSite(_ argument: Expression) -> QuerySite {
+    if case .subquery = argument { return site(PositionRange(0, 0)) }
+    return site(argument)
   }
 
   /// Where the samples of a range vector come from.
