@@ -4,19 +4,6 @@ import TestSupport
 import Testing
 
 @Suite struct StoreTests {
-  /// Runs one of the shared comparing tools. Its last line is "N passed, N failed".
-  private func compare(_ tool: String, _ arguments: [String]) throws -> (passed: Int, failed: Int, text: String) {
-    let shared = try #require(Fixtures.shared)
-    let python = try Peers.require("python")
-    let known = Fixtures.repository + "/docs/compatibility.tsv"
-    let result = try runProcess(
-      python, ["\(shared)/tools/\(tool)"] + arguments + ["--known", known], timeLimitSeconds: 120)
-    let last = result.outputText.split(separator: "\n").last.map(String.init) ?? ""
-    let numbers = last.split { !$0.isNumber }.compactMap { Int($0) }
-    guard numbers.count == 2 else { throw TestSupportError("\(tool): \(result.outputText)\(result.errorText)") }
-    return (numbers[0], numbers[1], result.outputText)
-  }
-
   private func captures() throws -> String { try Fixtures.folder("thanos/captures") + "/grpc" }
 
   @Test(.needsShared, .needsPeers("python")) func answersRecordedCallsAsTheRealGatewayDid() throws {

@@ -325,11 +325,20 @@ enum HistogramMath {
 func histogramText(_ index: Int32, _ pool: HistogramPool) -> String {
   let header = pool.headers[Int(index)]
   var text = "{count:\(goText(header.count)), sum:\(goText(header.sum))"
+  // Among the buckets is that of zero only where its count is positive, but it is printed unless it is 0.
+  var zeroBucket = ""
+  if header.zeroCount != 0, !(header.zeroCount > 0) {
+    zeroBucket = ", [\(goText(-header.zeroThreshold)),\(goText(header.zeroThreshold))]:\(goText(header.zeroCount))"
+  }
   for bucket in HistogramMath.buckets(index, pool) {
+    if bucket.lower >= 0 {
+      text += zeroBucket
+      zeroBucket = ""
+    }
     text += ", \(bucket.is_lower_inclusive ? "[" : "(")\(goText(bucket.lower)),\(goText(bucket.upper))"
     text += "\(bucket.is_upper_inclusive ? "]" : ")"):\(goText(bucket.count))"
   }
-  return text + "}"
+  return text + zeroBucket + "}"
 }
 
 extension Histogram {

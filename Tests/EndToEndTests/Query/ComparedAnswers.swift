@@ -61,8 +61,8 @@ struct QueryAnswer {
   }
 }
 
-/// What is different, or nil. Floats count as equal within a relative 1e-9.
-func difference(_ ours: QueryAnswer, _ theirs: QueryAnswer) -> String? {
+/// What is different, or nil. Floats count as equal within a relative 1e-9, or the absolute tolerance.
+func difference(_ ours: QueryAnswer, _ theirs: QueryAnswer, absoluteTolerance: Double = 0) -> String? {
   if ours.status != theirs.status || ours.errorType != theirs.errorType {
     return "status \(ours.status) \(ours.error ?? "") instead of \(theirs.status) \(theirs.error ?? "")"
   }
@@ -76,7 +76,7 @@ func difference(_ ours: QueryAnswer, _ theirs: QueryAnswer) -> String? {
     guard mine.map(\.time) == points.map(\.time) else {
       return "series {\(labels)}: \(mine.count) points instead of \(points.count), or at other times"
     }
-    for (mine, theirs) in zip(mine, points) where !isEqual(mine.value, theirs.value) {
+    for (mine, theirs) in zip(mine, points) where !isEqual(mine.value, theirs.value, absoluteTolerance) {
       return "series {\(labels)} at \(theirs.time): \(mine.value) instead of \(theirs.value)"
     }
   }
@@ -86,23 +86,25 @@ func difference(_ ours: QueryAnswer, _ theirs: QueryAnswer) -> String? {
   return nil
 }
 
-private func isEqual(_ a: QueryAnswer.Value, _ b: QueryAnswer.Value) -> Bool {
+private func isEqual(_ a: QueryAnswer.Value, _ b: QueryAnswer.Value, _ tolerance: Double) -> Bool {
   switch (a, b) {
-  case (.text(let a), .text(let b)): return isClose(a, b)
+  case (.text(let a), .text(let b)): return isClose(a, b, tolerance)
   case (.histogram(let countA, let sumA, let bucketsA), .histogram(let countB, let sumB, let bucketsB)):
-    guard isClose(countA, countB), isClose(sumA, sumB), bucketsA.count == bucketsB.count else { return false }
+    guard isClose(countA, countB, tolerance), isClose(sumA, sumB, tolerance), bucketsA.count == bucketsB.count else {
+      return false
+    }
     return zip(bucketsA, bucketsB).allSatisfy { a, b in
-      a.count == b.count && zip(a, b).allSatisfy { isClose($0, $1) }
+      a.count == b.count && zip(a, b).allSatisfy { isClose($0, $1, tolerance) }
     }
   default: return false
   }
 }
 
-private func isClose(_ a: String, _ b: String) -> Bool {
+private func isClose(_ a: String, _ b: String, _ tolerance: Double) -> Bool {
   if a == b { return true }
   guard let x = Double(a.replacingOccurrences(of: "Inf", with: "inf")),
     let y = Double(b.replacingOccurrences(of: "Inf", with: "inf"))
   else { return false }
   if x.isNaN && y.isNaN { return true }
-  return x == y || abs(x - y) <= 1e-9 * max(abs(x), abs(y))
+  return x == y || abs(x - y) <= max(1e-9 * max(abs(x), abs(y)), tolerance)
 }

@@ -28,13 +28,16 @@ struct QueryGenerator {
 
   // MARK: Leaves
 
-  private static let floats = ["c_total", "g", "other", "ch_bucket", "ch_count", "ch_sum", "special", "mixed", "lonely"]
+  private static let floats = [
+    "c_total", "g", "other", "ch_bucket", "ch_count", "ch_sum", "special", "mixed", "lonely",
+  ]
   private static let histograms = ["nh", "nhg", "nhcb", "mixed"]
 
   private mutating func matchers(_ name: String) -> String {
     var matchers: [String] = []
     if chance(3) {
-      matchers.append(one(["job=\"api\"", "job!=\"db\"", "job=~\"api|web\"", "job!~\"w.*\"", "job=~\".+\"", "job=\"\""]))
+      matchers.append(
+        one(["job=\"api\"", "job!=\"db\"", "job=~\"api|web\"", "job!~\"w.*\"", "job=~\".+\"", "job=\"\""]))
     }
     if chance(4) { matchers.append(one(["instance=\"1\"", "instance=~\"[12]\"", "instance!=\"3\""])) }
     if name == "ch_bucket", chance(3) { matchers.append(one(["le=\"+Inf\"", "le!=\"5\"", "le=~\"0.*\""])) }
@@ -141,8 +144,11 @@ struct QueryGenerator {
     ]
     switch random.below(8) {
     case 0:
-      return RandomQuery(kind: .vector, text: "clamp(\(part), \(one(["0", "-5", "10"])), \(one(["20", "5", "NaN"])))", parts: [part])
-    case 1: return RandomQuery(kind: .vector, text: "clamp_\(one(["min", "max"]))(\(part), \(one(["0", "7.5"])))", parts: [part])
+      return RandomQuery(
+        kind: .vector, text: "clamp(\(part), \(one(["0", "-5", "10"])), \(one(["20", "5", "NaN"])))", parts: [part])
+    case 1:
+      return RandomQuery(
+        kind: .vector, text: "clamp_\(one(["min", "max"]))(\(part), \(one(["0", "7.5"])))", parts: [part])
     case 2: return RandomQuery(kind: .vector, text: "round(\(part), \(one(["0.1", "5", "2"])))", parts: [part])
     default: return RandomQuery(kind: .vector, text: "\(one(simple))(\(part))", parts: [part])
     }
@@ -180,15 +186,19 @@ struct QueryGenerator {
   }
 
   private mutating func aggregation(_ depth: Int) -> RandomQuery {
-    let part = vector(depth - 1)
     let group = grouping()
-    switch random.below(14) {
-    case 0: return RandomQuery(kind: .vector, text: "topk\(group) (\(one(["1", "2", "5"])), \(part))", parts: [part])
-    case 1: return RandomQuery(kind: .vector, text: "bottomk\(group) (\(one(["1", "3"])), \(part))", parts: [part])
-    case 2:
+    if chance(7) {
+      // Of equal values Prometheus takes those of the series that it happens to come to first, except of selected ones.
+      let part = chance(2) ? leaf() : rangeCall()
+      let (name, count) = (one(["topk", "bottomk"]), one(["1", "2", "5"]))
+      return RandomQuery(kind: .vector, text: "\(name)\(group) (\(count), \(part))", parts: [part])
+    }
+    let part = vector(depth - 1)
+    switch random.below(12) {
+    case 0:
       return RandomQuery(
         kind: .vector, text: "quantile\(group) (\(one(["0.5", "0.9", "0", "1", "-2"])), \(part))", parts: [part])
-    case 3: return RandomQuery(kind: .vector, text: "count_values\(group) (\"value\", \(part))", parts: [part])
+    case 1: return RandomQuery(kind: .vector, text: "count_values\(group) (\"value\", \(part))", parts: [part])
     default:
       let name = one(["sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "sum", "sum"])
       return RandomQuery(kind: .vector, text: "\(name)\(group) (\(part))", parts: [part])

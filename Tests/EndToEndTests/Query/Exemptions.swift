@@ -1,0 +1,99 @@
+// What Prometheus 3.5, the peer that can be had, answers otherwise than 3.14, whose answers are ours; and the one thing that
+// two right answers may differ in. Each says which part of a query it is about, and why.
+import Foundation
+
+enum Exemptions {
+  private struct Exemption: Sendable {
+    var reason: String
+    /// A regular expression that the query must contain.
+    var pattern: String
+    var holds: @Sendable (_ ours: QueryAnswer, _ theirs: QueryAnswer) -> Bool
+  }
+
+  private static let all = [
+    Exemption(
+      reason: "the remark about a bucket's label names the metric in 3.5 only", pattern: "histogram_"
+    ) { ours, theirs in
+      var theirs = theirs
+      theirs.warnings = Set(theirs.warnings.map(withoutMetricOfBucketRemark))
+      return difference(ours, theirs) == nil
+    },
+    Exemption(
+      reason: "rate and increase of native histograms do not go below zero in 3.14",
+      pattern: #"\b(rate|increase)\([^\]]*\b(nh|nhg|nhcb|mixed)\b"#
+    ) { ours, theirs in areAlikeButForValues(ours, theirs) },
+    Exemption(
+      reason: "histogram_fraction of classic histograms is interpolated otherwise in 3.14",
+      pattern: #"histogram_fraction\(.*ch_bucket"#
+    ) { ours, theirs in areAlikeButForValues(ours, theirs) },
+    Exemption(
+      reason: "3.14 looks for several matches before it drops what compares as false",
+      pattern: "==|!=|<|>"
+    ) { ours, theirs in
+      theirs.status == 200 && ours.error?.contains("multiple matches for labels") == true
+    },
+    Exemption(
+      reason: "in 3.14 remarks point at what is within parentheses", pattern: #"[(,]\s*\("#
+    ) { ours, theirs in
+      var (ours, theirs) = (ours, theirs)
+      (ours.warnings, ours.infos) = (withoutPlaces(ours.warnings), withoutPlaces(ours.infos))
+      (theirs.warnings, theirs.infos) = (withoutPlaces(theirs.warnings), withoutPlaces(theirs.infos))
+      return difference(ours, theirs) == nil
+    },
+    Exemption(
+      reason: "in 3.14 a native histogram times a negative number is a gauge", pattern: #"-.*\b(nh|nhg|nhcb|mixed)\b"#
+    ) { ours, theirs in
+      var ours = ours
+      ours.warnings = ours.warnings.filter { !$0.contains("this native histogram metric is not a counter") }
+      return difference(ours, theirs) == nil
+    },
+    Exemption(
+      reason: "a difference brings out the last bits of a logarithm, a power or an angle",
+      pattern: #"\^|atan2|\b(a?(sin|cos|tan)h?|exp|ln|log2|log10)\("#
+    ) { ours, theirs in difference(ours, theirs, absoluteTolerance: 1e-9) == nil },
+    Exemption(
+      reason: "a remainder brings out the last bits of a logarithm, a power or an angle",
+      pattern: #"%.*(\^|atan2|\b(exp|sinh|cosh|tan)\()|(\^|atan2|\b(exp|sinh|cosh|tan)\().*%"#
+    ) { ours, theirs in areAlikeButForValues(ours, theirs) },
+    Exemption(
+      reason: "sums of native histograms are exact in more bits in 3.14, which count_values shows",
+      pattern: #"count_values.*\b(sum|avg|sum_over_time|avg_over_time)\b.*\b(nh|nhg|nhcb|mixed)\b"#
+    ) { ours, theirs in ours.series.count == theirs.series.count },
+    Exemption(
+      reason: "count_values shows the last bits of a logarithm, a power or an angle", pattern: "count_values"
+    ) { ours, theirs in
+      func rounded(_ answer: QueryAnswer) -> [String] { answer.series.keys.map(withRoundedNumbers).sorted() }
+      return ours.status == 200 && theirs.status == 200 && rounded(ours) == rounded(theirs)
+    },
+  ]
+
+  /// Why these two answers to `query` may differ; nil where they may not.
+  static func reason(_ query: String, _ ours: QueryAnswer, _ theirs: QueryAnswer) -> String? {
+    all.first { exemption in
+      query.range(of: exemption.pattern, options: .regularExpression) != nil && exemption.holds(ours, theirs)
+    }?.reason
+  }
+
+  private static func withoutPlaces(_ texts: Set<String>) -> Set<String> {
+    Set(texts.map { $0.replacingOccurrences(of: #" \(\d+:\d+\)$"#, with: "", options: .regularExpression) })
+  }
+
+  private static func withoutMetricOfBucketRemark(_ text: String) -> String {
+    guard text.contains("bucket label"), let start = text.range(of: " for metric name \""),
+      let end = text.range(of: "\"", range: start.upperBound..<text.endIndex)
+    else { return text }
+    return text.replacingCharacters(in: start.lowerBound..<end.upperBound, with: "")
+  }
+
+  /// Whether both are answers of one type: which series and values there are may follow from values within.
+  private static func areAlikeButForValues(_ ours: QueryAnswer, _ theirs: QueryAnswer) -> Bool {
+    ours.status == 200 && theirs.status == 200 && ours.resultType == theirs.resultType
+  }
+
+  private static func withRoundedNumbers(_ labels: String) -> String {
+    labels.split(separator: ",").map { pair in
+      guard pair.hasPrefix("value="), let number = Double(pair.dropFirst(6)) else { return String(pair) }
+      return String(format: "value=%.9g", number)
+    }.joined(separator: ",")
+  }
+}
