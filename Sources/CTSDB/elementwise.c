@@ -221,7 +221,7 @@ static double log2_of(double value) {
   return log_of(fraction) * 1.44269504088896340735992468100189214 + (double)exponent;
 }
 
-/// As PromQL has it: the logarithm of 1000 is 2.9999999999999996, which floor() tells from 3.
+/// The natural one times a constant, as PromQL has it.
 static double log10_of(double value) { return log_of(value) * 0.434294481903251827651128918916605082; }
 
 double tsdb_unary_of(tsdb_unary function, double value) {

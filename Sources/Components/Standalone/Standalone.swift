@@ -48,7 +48,7 @@ public enum StandaloneCommand {
       InfoService(fileDescriptors: ServiceDescriptors.info) { store.info() },
     ]
     queryAPI(blocks, budget, pool, settings, context).addRoutes(to: &service.router, prefix: settings.routePrefix)
-    Pages.add(
+    FirstPage.add(
       to: &service.router, routePrefix: settings.routePrefix, externalPrefix: settings.externalPrefix)
     try await service.run(onListening: onListening) {
       try await blocks.sync()

@@ -79,7 +79,13 @@ extension Evaluator {
 
   private func timestamps(_ selector: VectorSelector, _ function: String, _ grid: StepGrid) throws -> any VectorOperator
   {
-    let window = try window(grid, rangeMs: 0, offset: selector.offset, at: selector.at)
+    var window = try window(grid, rangeMs: 0, offset: selector.offset, at: selector.at)
+    if let fixedMs = fixedTimeMs(selector.at) {
+      // Here Prometheus forgets the offset when it looks for a sample, not when it chooses those that it looks at.
+      let shiftMs = fixedMs &- window.grid.startMs
+      window.grid = StepGrid(atMs: min(fixedMs, window.grid.startMs))
+      window.lookbackMs = max(0, window.lookbackMs &- Int64(clamping: shiftMs.magnitude))
+    }
     let isStart = function == "start_timestamp"
     let kernel = InstantKernel(window: window, yields: isStart ? .startTime : .time)
     let rows = SelectorOperator(

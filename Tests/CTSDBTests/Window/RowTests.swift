@@ -153,7 +153,9 @@ import Testing
     #expect(tsdb_binary_of(TSDB_MIN_OF, .nan, -.infinity) == -.infinity)
     #expect(tsdb_binary_of(TSDB_MIN_OF, 0, -0.0).sign == .minus && tsdb_binary_of(TSDB_MAX_OF, -0.0, 0).sign == .plus)
     #expect(tsdb_unary_of(TSDB_SGN, -3) == -1 && tsdb_unary_of(TSDB_SGN, .nan).isNaN && tsdb_unary_of(TSDB_SGN, 0) == 0)
-    #expect(tsdb_unary_of(TSDB_LOG2, 8) == 3 && tsdb_unary_of(TSDB_LOG10, 1000) == 2.9999999999999996)
+    #expect(tsdb_unary_of(TSDB_LOG2, 8) == 3 && tsdb_unary_of(TSDB_LOG10, 1000) == 3)
+    // As Prometheus has them; the log10 of the C library gives 0.6989700043360189 for 5.
+    #expect(tsdb_unary_of(TSDB_LOG10, 5) == 0.6989700043360187 && tsdb_unary_of(TSDB_LOG10, 116) == 2.064457989226918)
     #expect(
       tsdb_unary_of(TSDB_LN, -1).isNaN && tsdb_unary_of(TSDB_LN, 0) == -.infinity
         && tsdb_unary_of(TSDB_LOG2, 0) == -.infinity)

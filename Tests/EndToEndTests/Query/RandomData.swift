@@ -101,7 +101,7 @@ struct RandomData {
   }
 
   private mutating func special() -> [Sample] {
-    let values = ["+Inf", "-Inf", "0x7ff8000000000001", "0", "-0", "1", "-1", "1e300", "5e-324", "0.1"]
+    let values = ["+Inf", "-Inf", "0x7ff8000000000001", "0", "-0", "1", "-1", "1e300", "1e-300", "0.1"]
     return times().map { Sample($0, values[random.below(values.count)]) }
   }
 

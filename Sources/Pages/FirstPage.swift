@@ -2,7 +2,7 @@
 public import Transport
 
 /// The first page: a query box, tables and graphs.
-public enum Pages {
+public enum FirstPage {
   /// Adds `/` and `/graph` below `routePrefix`, and the files that they need. Links begin with `externalPrefix`. Both are empty,
   /// or begin with a slash.
   public static func add(to router: inout HTTPRouter, routePrefix: String, externalPrefix: String) {
