@@ -12,7 +12,7 @@ public import Transport
 extension APIRoutes {
   /// Adds /status/flags, /status/buildinfo and /status/runtimeinfo. `flags` are those of the component's own command.
   public func addStatus(_ context: ComponentContext, flags: [FlagSpec], _ router: inout HTTPRouter) {
-    let values = flags.map { JSONValue.Member($0.name, .string(FlagText.value(of: $0, in: context.command))) }
+    let values = context.flagValues(flags).map { JSONValue.Member($0.name, .string($0.value)) }
     let sorted = JSONValue.object(values.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) })
     get("/status/flags", name: "status_flags", &router) { _ in sorted }
 
@@ -28,18 +28,45 @@ extension APIRoutes {
     let startTime = TimestampText.rfc3339Nano(unixNs: context.startTimeMs &* 1_000_000)
     get("/status/runtimeinfo", name: "status_runtime", &router) { _ in
       .object([
-        .init("startTime", .string(startTime)), .init("CWD", .string(Self.workingFolder)),
-        .init("goroutineCount", .integer(ProfileRoutes.threadCount)),
-        .init("GOMAXPROCS", .integer(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))), .init("GOGC", .string("")),
+        .init("startTime", .string(startTime)), .init("CWD", .string(ProcessFacts.workingFolder)),
+        .init("goroutineCount", .integer(ProcessFacts.threadCount)),
+        .init("GOMAXPROCS", .integer(ProcessFacts.processorCount)), .init("GOGC", .string("")),
         .init("GODEBUG", .string("")), .init("GOMEMLIMIT", .integer(Int64.max)),
       ])
     }
   }
+}
 
-  private static var workingFolder: String {
+extension ComponentContext {
+  /// The values of flags as the status page shows them: secrets are left out.
+  public func flagValues(_ flags: [FlagSpec]) -> [(name: String, value: String)] {
+    flags.map { ($0.name, FlagText.value(of: $0, in: command)) }
+  }
+}
+
+/// What the status pages tell of the process and its machine.
+public enum ProcessFacts {
+  /// The folder that it works in.
+  public static var workingFolder: String {
     var bytes = [CChar](repeating: 0, count: 4096)
     guard unsafe getcwd(&bytes, bytes.count) != nil else { return "" }
-    return String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return text(bytes)
+  }
+
+  /// The machine's name.
+  public static var hostname: String {
+    var bytes = [CChar](repeating: 0, count: 256)
+    return unsafe gethostname(&bytes, bytes.count - 1) == 0 ? text(bytes) : ""
+  }
+
+  /// How many threads it has.
+  public static var threadCount: Int { ProfileRoutes.threadCount }
+
+  /// How many processors there are.
+  public static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
+  private static func text(_ bytes: [CChar]) -> String {
+    String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }
 

@@ -4,7 +4,6 @@ internal import BlockFolders
 internal import HTTPAPI
 internal import Observability
 internal import Pages
-internal import PromQL
 internal import StoreAPI
 internal import StoreServing
 internal import TSModel
@@ -47,7 +46,8 @@ public enum StandaloneCommand {
         fileDescriptors: ServiceDescriptors.store),
       InfoService(fileDescriptors: ServiceDescriptors.info) { store.info() },
     ]
-    queryAPI(blocks, budget, pool, settings, context).addRoutes(to: &service.router, prefix: settings.routePrefix)
+    let api = try StandaloneAPI(context: context, settings: settings, blocks: blocks, budget: budget, pool: pool).make()
+    api.addRoutes(to: &service.router, prefix: settings.routePrefix)
     FirstPage.add(
       to: &service.router, routePrefix: settings.routePrefix, externalPrefix: settings.externalPrefix)
     try await service.run(onListening: onListening) {
@@ -56,28 +56,6 @@ public enum StandaloneCommand {
       context.probes.setReady()
       try await blocks.follow(intervalMs: settings.syncIntervalMs)
     }
-  }
-
-  private static func queryAPI(
-    _ blocks: LocalBlocks, _ budget: MemoryBudget, _ pool: BlockingThreads, _ settings: StandaloneSettings,
-    _ context: ComponentContext
-  ) -> QueryAPI {
-    let logger = context.logger
-    let source = BlockQueryable(blocks.catalog, pool: pool, refresh: { try await blocks.sync() }) { block, error in
-      logger.warn("reading block failed", ("block", .string("\(block.ulid)")), error: error)
-    }
-    var options = QueryAPIOptions()
-    options.budget = budget
-    options.allowedOrigins = context.command.isOn("web.disable-cors") ? .none : .all
-    var api = QueryAPI(
-      engine: QueryEngine(options: settings.engine, parserOptions: settings.parser), source: source, options: options)
-    let build = context.build
-    api.status.build = {
-      var info = BuildInfo()
-      (info.version, info.revision, info.branch) = (build.version, build.revision, build.branch)
-      return info
-    }
-    return api
   }
 
   private static func localStore(_ catalog: ServedBlocks, _ budget: MemoryBudget, _ context: ComponentContext)

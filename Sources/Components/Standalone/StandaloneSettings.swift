@@ -21,8 +21,6 @@ struct StandaloneSettings: Sendable {
   var parser = ParserOptions()
   /// Queries at the same time.
   var concurrentQueriesMax: Int
-  /// Samples of one query in memory.
-  var samplesMax: Int64
   /// Bytes of memory of all queries together.
   var memoryBytesMax: Int
   /// Folder of the file `queries.active`; nil for none.
@@ -43,7 +41,7 @@ struct StandaloneSettings: Sendable {
     syncIntervalMs = Int(clamping: max(100, command.integer("blocks.sync-interval") ?? 0))
     deletionDelayMs = command.integer("ignore-deletion-marks-delay") ?? 0
     concurrentQueriesMax = Int(clamping: try Self.positive("query.max-concurrent", command))
-    samplesMax = try Self.positive("query.max-samples", command)
+    engine.samplesMax = try Self.positive("query.max-samples", command)
     let memory = command.integer("query.max-memory") ?? 0
     memoryBytesMax = memory <= 0 ? .max : Int(clamping: memory)
     engine.timeoutMs = try Self.positive("query.timeout", command)
@@ -61,6 +59,7 @@ struct StandaloneSettings: Sendable {
     switch name {
     case "promql-delayed-name-removal": engine.delaysNameRemoval = true
     case "type-and-unit-labels": engine.usesTypeAndUnitLabels = true
+    case "promql-per-step-stats": engine.reportsPerStepStatistics = true
     case "use-start-timestamps": engine.usesStartTimestamps = true
     case "promql-x-functions": parser.extendedFunctions = true
     default: if !parser.enable(feature: name) { unknownFeatures.append(name) }

@@ -1,0 +1,109 @@
+// The query API over the blocks of a standalone process: what it reads, what the status pages tell, who waits for whom.
+internal import BlockFolders
+internal import ComponentSupport
+internal import HTTPAPI
+internal import Observability
+internal import PromQL
+internal import StoreServing
+internal import TSModel
+
+/// Puts the query API of a standalone process together.
+struct StandaloneAPI {
+  let context: ComponentContext
+  let settings: StandaloneSettings
+  let blocks: LocalBlocks
+  let budget: MemoryBudget
+  let pool: BlockingThreads
+
+  /// The API. Throws `ConfigurationError` where a file of its own cannot be opened.
+  func make() throws(ConfigurationError) -> QueryAPI {
+    let (logger, blocks) = (context.logger, blocks)
+    let source = BlockQueryable(blocks.catalog, pool: pool, refresh: { try await blocks.sync() }) { block, error in
+      logger.warn("reading block failed", ("block", .string("\(block.ulid)")), error: error)
+    }
+    var options = QueryAPIOptions()
+    options.budget = budget
+    options.allowedOrigins = context.command.isOn("web.disable-cors") ? .none : .all
+    var api = QueryAPI(
+      engine: QueryEngine(options: settings.engine, parserOptions: settings.parser), source: source, options: options)
+    api.queue = try queue()
+    if let path = settings.queryLogFile {
+      let file = try SmallFile(path, appends: true)
+      api.queryLog = QueryLog { file.append(line: $0) }
+    }
+    addStatus(to: &api, source)
+    addMetrics(api.queue)
+    return api
+  }
+
+  /// The queue of queries, and with a folder for it the file that tells after a crash what ran.
+  private func queue() throws(ConfigurationError) -> QueryQueue {
+    let width = settings.concurrentQueriesMax
+    guard let folder = settings.activeQueryFolder else { return QueryQueue(width: width) }
+    try SmallFile.makeFolder(folder)
+    let path = folder + "/queries.active"
+    if let old = SmallFile.contents(path, bytesMax: 64 << 20), let unfinished = QueryQueue.unfinished(in: old) {
+      context.logger.warn("these queries didn't finish in the last run", ("queries", .string(unfinished)))
+    }
+    let file = try SmallFile(path, appends: false)
+    let queue = QueryQueue(width: width, write: { file.write($0, at: $1) })
+    file.write(queue.emptyFile, at: 0)
+    return queue
+  }
+
+  private func addStatus(to api: inout QueryAPI, _ source: BlockQueryable) {
+    let (build, started) = (context.build, context.startTimeMs)
+    api.status.build = {
+      var info = BuildInfo()
+      (info.version, info.revision, info.branch) = (build.version, build.revision, build.branch)
+      return info
+    }
+    api.status.runtime = {
+      var info = RuntimeInfo()
+      info.startTimeMs = started
+      info.configuredMs = started
+      info.workingFolder = ProcessFacts.workingFolder
+      info.hostname = ProcessFacts.hostname
+      info.threadCount = ProcessFacts.threadCount
+      info.processorCount = ProcessFacts.processorCount
+      return info
+    }
+    let flags = context.flagValues(StandaloneCommand.spec.flags + CommonFlags.global)
+    api.status.flags = { flags }
+    api.status.tsdb = NewestBlock(source: source)
+  }
+
+  private func addMetrics(_ queue: QueryQueue?) {
+    guard let queue else { return }
+    context.metrics.collect { metrics in
+      metrics.gauge(
+        "apus_query_running", "Queries that are being answered now.", Double(queue.runningCount), labels: [:])
+      metrics.gauge(
+        "apus_query_waiting", "Queries that wait until others have ended.", Double(queue.waitingCount), labels: [:])
+    }
+  }
+}
+
+/// What `/api/v1/status/tsdb` tells: the newest block takes the place of Prometheus' head.
+private struct NewestBlock: TSDBStatusSource {
+  let source: BlockQueryable
+
+  func tsdbStatus(limit: Int) async throws -> TSDBStatus {
+    let statistics = try await source.statistics(limit: limit)
+    func counts(_ list: [SeriesStatistics.Count]) -> [TSDBStatus.Count] {
+      list.map { TSDBStatus.Count(name: $0.name, value: $0.value) }
+    }
+    var status = TSDBStatus()
+    status.seriesCount = UInt64(statistics.seriesCount)
+    status.chunkCount = Int64(statistics.chunkCount)
+    status.labelPairCount = statistics.labelPairCount
+    if statistics.seriesCount > 0 {
+      (status.minTimeMs, status.maxTimeMs) = (statistics.minTimeMs, statistics.maxTimeExclusiveMs)
+    }
+    status.seriesCountByMetricName = counts(statistics.seriesByMetricName)
+    status.valueCountByLabelName = counts(statistics.valuesByLabelName)
+    status.bytesByLabelName = counts(statistics.bytesByLabelName)
+    status.seriesCountByLabelPair = counts(statistics.seriesByLabelPair)
+    return status
+  }
+}
