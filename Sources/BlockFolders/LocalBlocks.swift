@@ -36,6 +36,7 @@ public final class LocalBlocks: Sendable {
   private struct State {
     var paths: [ULID: String] = [:]
     var known: [ULID: ServedBlock] = [:]
+    var chunkCounts: [ULID: Int64] = [:]
     var problems: [ULID: String] = [:]
     var unreadable: [String: String] = [:]
   }
@@ -78,6 +79,9 @@ public final class LocalBlocks: Sendable {
   /// Blocks that are there and are not served, with what is wrong.
   public var problems: [ULID: String] { state.value.withLock { $0.problems } }
 
+  /// How many chunks the blocks have, as their meta.json say.
+  public var chunkCount: Int64 { state.value.withLock { $0.chunkCounts.values.reduce(0, &+) } }
+
   /// One look at all folders. A folder that cannot be read keeps what was served from it. Throws `CancellationError`.
   public func sync() async throws { try await gate.run { _ in try await look() } }
 
@@ -113,6 +117,7 @@ public final class LocalBlocks: Sendable {
       // Deleting series writes this file anew.
       entry.revision = try? await watched.bucket.attributes("\(meta.ulid)/tombstones").modifiedMs
       now.known[meta.ulid] = entry
+      now.chunkCounts[meta.ulid] = Int64(clamping: meta.stats.chunkCount)
       now.paths[meta.ulid] = "\(watched.folder.path)/\(meta.ulid)"
     }
     for (ulid, aside) in view.setAside where aside.state == .malformedMeta || aside.state == .failed {

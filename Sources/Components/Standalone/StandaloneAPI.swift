@@ -16,7 +16,7 @@ struct StandaloneAPI {
   let pool: BlockingThreads
 
   /// The API. Throws `ConfigurationError` where a file of its own cannot be opened.
-  func make() throws(ConfigurationError) -> QueryAPI {
+  func make() throws -> QueryAPI {
     let (logger, blocks) = (context.logger, blocks)
     let source = BlockQueryable(blocks.catalog, pool: pool, refresh: { try await blocks.sync() }) { block, error in
       logger.warn("reading block failed", ("block", .string("\(block.ulid)")), error: error)
@@ -28,7 +28,7 @@ struct StandaloneAPI {
       engine: QueryEngine(options: settings.engine, parserOptions: settings.parser), source: source, options: options)
     api.queue = try queue()
     if let path = settings.queryLogFile {
-      let file = try SmallFile(path, appends: true)
+      let file = try StateFile.lines(path)
       api.queryLog = QueryLog { file.append(line: $0) }
     }
     addStatus(to: &api, source)
@@ -37,17 +37,15 @@ struct StandaloneAPI {
   }
 
   /// The queue of queries, and with a folder for it the file that tells after a crash what ran.
-  private func queue() throws(ConfigurationError) -> QueryQueue {
+  private func queue() throws -> QueryQueue {
     let width = settings.concurrentQueriesMax
     guard let folder = settings.activeQueryFolder else { return QueryQueue(width: width) }
-    try SmallFile.makeFolder(folder)
     let path = folder + "/queries.active"
-    if let old = SmallFile.contents(path, bytesMax: 64 << 20), let unfinished = QueryQueue.unfinished(in: old) {
+    if let old = try StateFile.contents(of: path, bytesMax: 64 << 20), let unfinished = QueryQueue.unfinished(in: old) {
       context.logger.warn("these queries didn't finish in the last run", ("queries", .string(unfinished)))
     }
-    let file = try SmallFile(path, appends: false)
+    let file = try StateFile.places(path, contents: QueryQueue(width: width).emptyFile)
     let queue = QueryQueue(width: width, write: { file.write($0, at: $1) })
-    file.write(queue.emptyFile, at: 0)
     return queue
   }
 
@@ -70,7 +68,15 @@ struct StandaloneAPI {
     }
     let flags = context.flagValues(StandaloneCommand.spec.flags + CommonFlags.global)
     api.status.flags = { flags }
-    api.status.tsdb = NewestBlock(source: source)
+    let blocks = blocks
+    api.status.tsdb = SeriesStatistics(source) {
+      var facts = SeriesStatistics.Facts()
+      let served = blocks.catalog.blocks
+      facts.chunkCount = blocks.chunkCount
+      facts.minTimeMs = served.map(\.minTimeMs).min() ?? 0
+      facts.maxTimeMs = served.map(\.maxTimeExclusiveMs).max() ?? 0
+      return facts
+    }
   }
 
   private func addMetrics(_ queue: QueryQueue?) {
@@ -81,29 +87,5 @@ struct StandaloneAPI {
       metrics.gauge(
         "apus_query_waiting", "Queries that wait until others have ended.", Double(queue.waitingCount), labels: [:])
     }
-  }
-}
-
-/// What `/api/v1/status/tsdb` tells: the newest block takes the place of Prometheus' head.
-private struct NewestBlock: TSDBStatusSource {
-  let source: BlockQueryable
-
-  func tsdbStatus(limit: Int) async throws -> TSDBStatus {
-    let statistics = try await source.statistics(limit: limit)
-    func counts(_ list: [SeriesStatistics.Count]) -> [TSDBStatus.Count] {
-      list.map { TSDBStatus.Count(name: $0.name, value: $0.value) }
-    }
-    var status = TSDBStatus()
-    status.seriesCount = UInt64(statistics.seriesCount)
-    status.chunkCount = Int64(statistics.chunkCount)
-    status.labelPairCount = statistics.labelPairCount
-    if statistics.seriesCount > 0 {
-      (status.minTimeMs, status.maxTimeMs) = (statistics.minTimeMs, statistics.maxTimeExclusiveMs)
-    }
-    status.seriesCountByMetricName = counts(statistics.seriesByMetricName)
-    status.valueCountByLabelName = counts(statistics.valuesByLabelName)
-    status.bytesByLabelName = counts(statistics.bytesByLabelName)
-    status.seriesCountByLabelPair = counts(statistics.seriesByLabelPair)
-    return status
   }
 }
