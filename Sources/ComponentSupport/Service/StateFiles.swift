@@ -28,16 +28,29 @@ public final class StateFile: Sendable {
 
   deinit { close(descriptor) }
 
-  /// A file that lines are added to, made where it is missing.
+  /// A file that lines are added to, made where it is missing, its folder, too.
   public static func lines(_ path: String) throws(StateFileError) -> StateFile {
-    try StateFile(path, O_WRONLY | O_APPEND, "open for lines")
+    try makeFolders(above: path)
+    return try StateFile(path, O_WRONLY | O_APPEND, "open for lines")
   }
 
-  /// A file that holds `contents` from now on, whatever it held before.
+  /// A file that holds `contents` from now on, whatever it held before; its folder is made where it is missing.
   public static func places(_ path: String, contents: [UInt8]) throws(StateFileError) -> StateFile {
+    try makeFolders(above: path)
     let file = try StateFile(path, O_WRONLY | O_TRUNC, "open for writing")
     if !file.write(contents, at: 0) { throw StateFileError("write", path) }
     return file
+  }
+
+  private static func makeFolders(above path: String) throws(StateFileError) {
+    for (offset, character) in path.utf8.enumerated() where character == UInt8(ascii: "/") && offset > 0 {
+      let folder = String(decoding: Array(path.utf8.prefix(offset)), as: UTF8.self)
+      if unsafe mkdir(folder, 0o777) != 0, errno != EEXIST {
+        // What is there may be read-only, as `/proc` is; opening the file tells.
+        if errno == ENOENT || errno == EACCES || errno == EROFS { continue }
+        throw StateFileError("make the folder", folder)
+      }
+    }
   }
 
   /// What the file at `path` holds, at most `bytesMax` bytes; nil where there is none.

@@ -34,10 +34,13 @@ import Testing
 
   @Test func failuresNameTheFile() throws {
     #expect {
-      _ = try StateFile.lines("/nope/log")
+      _ = try StateFile.lines("/proc/nope/log")
     } throws: {
-      "\($0)" == "open for lines /nope/log: No such file or directory"
+      "\($0)" == "open for lines /proc/nope/log: No such file or directory"
     }
+    let folder = try TemporaryFolder()
+    #expect(try StateFile.lines(folder.path + "/a/b/log").append(line: "x"))
+    #expect(try readFile(folder.path + "/a/b/log") == Array("x\n".utf8))
     #expect(throws: StateFileError.self) { try StateFile.contents(of: "/", bytesMax: 1) }
   }
 }

@@ -42,4 +42,19 @@ import Testing
       ["--url", server.url, folder + "/queries-delayed-name-removal.jsonl.gz", "--features", "all", "--annotations"],
       atLeast: 27, "random queries with delayed name removal")
   }
+
+  @Test(.needsShared, .needsPeers("python")) func theHTTPAPI() throws {
+    let server = try RunningStandalone(
+      blocks: [try conformance("fuzz")],
+      flags: [Self.experimental, "--query.max-samples=50000", "--query.timeout=20s"])
+    let endpoints =
+      "/api/v1/(query|query_range|series|labels|label/.*|metadata|query_exemplars|format_query|parse_query|rules|alerts|targets"
+      + "|stores|status/(buildinfo|runtimeinfo|flags|tsdb))$"
+    // What the recording server collected itself is in docs/compatibility.tsv.
+    try check(
+      [
+        "--url", server.url, try conformance("http") + "/requests.jsonl", "--features", "all", "--annotations",
+        "--error-text", "--headers", "--endpoints", endpoints,
+      ], atLeast: 271, "requests to the HTTP API")
+  }
 }
