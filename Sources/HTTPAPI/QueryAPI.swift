@@ -99,7 +99,7 @@ public struct QueryAPI: Sendable {
       return try problem.reply(dialect)
     } catch let problem as HTTPProblem {
       return .error(problem.message, status: problem.status)
-    } catch let error as TransportError {
+    } catch let error as TransportError where [.limit, .closed, .cancelled].contains(error.code) {
       // The client's, which the router knows how to answer.
       throw error
     } catch let error as CancellationError {

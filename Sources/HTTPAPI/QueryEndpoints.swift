@@ -66,8 +66,11 @@ extension QueryAPI {
     var request = request
     request.budget = requestBudget()
     let start = ContinuousClock.now
-    let ofEngine = engine.options.timeoutMs > 0 ? start + .milliseconds(engine.options.timeoutMs) : nil
-    request.deadline = [ofEngine, timeoutNs.map { start + .nanoseconds($0) }].compactMap { $0 }.min()
+    let ofEngine =
+      engine.options.timeoutMs > 0 ? start + .milliseconds(min(engine.options.timeoutMs, 31_536_000_000)) : nil
+    // Longer than a year is as good as without end, and does not overflow clocks.
+    let ofRequest = timeoutNs.map { start + .nanoseconds(min($0, 31_536_000_000_000_000)) }
+    request.deadline = [ofEngine, ofRequest].compactMap { $0 }.min()
     request.wantsStatistics = !parameters["stats"].isEmpty || queryLog != nil
     let result = try await run(request, call)
     var isTruncated = false

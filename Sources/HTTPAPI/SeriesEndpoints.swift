@@ -18,7 +18,7 @@ extension QueryAPI {
       var request = SelectRequest(matchers: matchers, timeRange: range)
       request.function = "series"
       request.wantsSamples = false
-      request.limit = limit > 0 ? limit + 1 : 0
+      request.limit = Self.askedFor(limit)
       request.budget = budget
       let (list, said) = try await labelSets(request, &charge)
       lists.append(list)
@@ -53,6 +53,9 @@ extension QueryAPI {
     return (sets, stream.warnings)
   }
 
+  /// What a source is asked for where at most `limit` items are wanted: one more, which tells that some were left out.
+  private static func askedFor(_ limit: Int) -> Int { limit > 0 && limit < 1 << 40 ? limit + 1 : 0 }
+
   /// What one request's memory is charged to.
   func requestBudget() -> MemoryBudget? {
     guard options.queryBytesMax != .max || options.budget != nil else { return nil }
@@ -79,7 +82,7 @@ extension QueryAPI {
     let limit = try parameters.limit()
     let range = try parameters.timeRange()
     var request = LabelRequest(matcherSets: try parameters.matcherSets(), timeRange: range)
-    request.limit = limit > 0 ? limit + 1 : 0
+    request.limit = Self.askedFor(limit)
     request.budget = requestBudget()
     var found = LabelStrings(strings: [])
     if !range.isEmpty { found = try await ask(request) }

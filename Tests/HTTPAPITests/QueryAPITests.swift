@@ -91,6 +91,32 @@ private struct Broken: Error, CustomStringConvertible { let description = "the d
         + #""warnings":["results truncated due to limit"]}"#)
   }
 
+  /// Numbers at the edges of their types are answered, whatever the answer.
+  @Test(arguments: [
+    "9223372036854775807", "9223372036854775806", "-9223372036854775808", "1e18", "-1e18", "9.3e18", "292y", "0",
+  ])
+  func extremeNumbersAreAnswered(_ number: String) async throws {
+    let router = Self.router()
+    for target in [
+      "series?match[]=up&limit=\(number)", "labels?limit=\(number)", "label/job/values?limit=\(number)",
+      "query?query=up&limit=\(number)", "query?query=up&time=\(number)", "query?query=up[1h:1m]&time=\(number)",
+      "query?query=up&time=0&timeout=\(number)", "query?query=up&time=0&lookback_delta=\(number)",
+      "query_range?query=up&start=\(number)&end=\(number)&step=1",
+      "query_range?query=up&start=0&end=\(number)&step=1e9",
+      "query_range?query=up&start=-\(number)&end=\(number)&step=9e9",
+      "query_range?query=up&start=0&end=1&step=\(number)",
+      "series?match[]=up&start=\(number)&end=\(number)", "series?match[]=up&start=-\(number)",
+      "status/tsdb?limit=\(number)",
+      "query?query=up%20offset%20\(number)&time=1", "query?query=up%20@%20\(number)&time=1",
+      "query?query=up[\(number)]&time=1",
+      "query?query=rate(up[\(number)])&time=\(number)",
+      "query_range?query=sum_over_time(up[1m:\(number)])&start=0&end=9&step=1",
+    ] {
+      let answer = try await ask(router, "/api/v1/" + target)
+      #expect([200, 400, 422, 503].contains(answer.status), "\(target): \(answer.text.prefix(300))")
+    }
+  }
+
   @Test func seriesOfSeveralSelectorsAreMerged() async throws {
     #expect(
       try await Self.data(Self.router(), "/api/v1/series?match[]=up&match[]={__name__=~'up|mixed'}&match[]=down")

@@ -48,7 +48,7 @@ public struct QueryEngine: Sendable {
   public func answer(_ request: QueryRequest, from queryable: any Queryable) async throws -> QueryResult {
     let expression = try expression(of: request)
     let watch = Watch()
-    let ofEngine = options.timeoutMs > 0 ? watch.start + .milliseconds(options.timeoutMs) : nil
+    let ofEngine = options.timeoutMs > 0 ? watch.start + .milliseconds(min(options.timeoutMs, Self.timeoutMsMax)) : nil
     let deadline = [ofEngine, request.deadline].compactMap { $0 }.min()
     var result = try await Self.withDeadline(deadline) {
       do {
@@ -61,6 +61,9 @@ public struct QueryEngine: Sendable {
     result.statistics.totalS = watch.seconds
     return result
   }
+
+  /// A year, which is as good as without end, and does not overflow clocks.
+  private static let timeoutMsMax: Int64 = 31_536_000_000
 
   /// Calls `body` in a task that is cancelled at `deadline`, so that it does not wait longer for its source either.
   private static func withDeadline(
