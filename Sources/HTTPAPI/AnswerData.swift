@@ -16,6 +16,8 @@ struct APIAnswer: Sendable {
     /// JSON as it is to be sent.
     case text(String)
     case pieces(any DataPieces)
+    /// All of the answer.
+    case reply(HTTPReply)
   }
 
   var content: Content
@@ -36,6 +38,7 @@ struct APIAnswer: Sendable {
 
   /// The reply: whole where it is small, else written while it is made.
   func reply(_ dialect: Dialect) throws -> HTTPReply {
+    if case .reply(let reply) = content { return reply }
     var headers: HTTPHeaders = ["content-type": "application/json"]
     if dialect.forbidsStoring, !warnings.isEmpty { headers.set("cache-control", "no-store") }
     var json = JSONBytes()
@@ -43,6 +46,7 @@ struct APIAnswer: Sendable {
     switch content {
     case .value(let value): json.append(raw: value.compactText)
     case .text(let text): json.append(raw: text)
+    case .reply: break
     case .pieces(let pieces):
       var pieces = pieces
       while try pieces.write(to: &json) {
@@ -63,7 +67,8 @@ struct APIAnswer: Sendable {
     return HTTPReply(headers: headers, body: json.take())
   }
 
-  private func ending(_ dialect: Dialect) throws -> [UInt8] {
+  /// What stands behind the data.
+  func ending(_ dialect: Dialect) throws -> [UInt8] {
     var json = JSONBytes()
     try Self.append("warning", warnings, dialect, to: &json)
     try Self.append("info", infos, dialect, to: &json)

@@ -6,7 +6,7 @@ internal import TSModel
 struct QueryData: DataPieces {
   private let result: QueryResult
   /// How many series are written.
-  private let seriesCount: Int
+  let seriesCount: Int
   /// What stands behind the result, from the comma on.
   private let ending: String
   /// The text of all steps' times.
@@ -15,9 +15,22 @@ struct QueryData: DataPieces {
   private var part = Part.start
   private var index = 0
   private var isFirst = true
+  /// Whether this is a part of an answer.
+  private var isPart = false
+  private var hasSeriesBefore = false
 
   private enum Part {
     case start, labels, floats, histograms, end, finished
+  }
+
+  /// Some series of a matrix, without anything around them: commas stand before all but the first of the answer.
+  init(partOf result: QueryResult, times: [UInt8], isFirst: Bool) {
+    self.result = result
+    if case .matrix(let rows) = result.value { seriesCount = rows.count } else { seriesCount = 0 }
+    ending = ""
+    self.times = times
+    part = .labels
+    (isPart, hasSeriesBefore) = (true, !isFirst)
   }
 
   /// The answer with at most `limit` series (0: all of them); `isTruncated` tells whether that left some out.
@@ -45,6 +58,10 @@ struct QueryData: DataPieces {
       case .start: try writeStart(&json)
       case .labels:
         guard series < seriesCount else {
+          if isPart {
+            part = .finished
+            return false
+          }
           json.append("]")
           part = .end
           continue
@@ -86,7 +103,7 @@ struct QueryData: DataPieces {
   }
 
   private mutating func writeLabels(_ json: inout JSONBytes) throws {
-    if series > 0 { json.append(",") }
+    if series > 0 || hasSeriesBefore { json.append(",") }
     json.append("{\"metric\":")
     switch result.value {
     case .matrix(let rows), .vector(let rows): try json.append(labels: rows.labels(series))

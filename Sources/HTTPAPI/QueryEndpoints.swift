@@ -72,21 +72,29 @@ extension QueryAPI {
     let ofRequest = timeoutNs.map { start + .nanoseconds(min($0, 31_536_000_000_000_000)) }
     request.deadline = [ofEngine, ofRequest].compactMap { $0 }.min()
     request.wantsStatistics = !parameters["stats"].isEmpty || queryLog != nil
-    let result = try await run(request, call)
+    let (dialect, stats) = (dialect, parameters["stats"])
+    let outcome = try await run(request, call, streams: limit == 0) { result in
+      try Self.ending(result, dialect, stats: stats)
+    }
+    let result: QueryResult
+    switch outcome {
+    case .reply(let reply): return APIAnswer(.reply(reply))
+    case .result(let whole): result = whole
+    }
     var isTruncated = false
     let data = try QueryData(
-      result, limit: limit, ending: ending(result, parameters), isTruncated: &isTruncated)
+      result, limit: limit, ending: Self.ending(result, dialect, stats: stats), isTruncated: &isTruncated)
     return APIAnswer(
       .pieces(data), warnings: result.warnings + (isTruncated ? [APIAnswer.truncationWarning] : []),
       infos: result.infos)
   }
 
   /// What stands behind the result.
-  private func ending(_ result: QueryResult, _ parameters: APIParameters) throws -> String {
+  private static func ending(_ result: QueryResult, _ dialect: Dialect, stats: String) throws -> String {
     var json = JSONBytes()
-    if !parameters["stats"].isEmpty {
+    if !stats.isEmpty {
       json.append(",\"stats\":")
-      try json.append(statistics: result.statistics, perStep: parameters["stats"] == "all" ? result.grid : nil)
+      try json.append(statistics: result.statistics, perStep: stats == "all" ? result.grid : nil)
     }
     if dialect.hasAnalysis { json.append(",\"analysis\":{}") }
     return String(decoding: json.take(), as: UTF8.self)

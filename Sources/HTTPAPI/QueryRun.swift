@@ -5,8 +5,19 @@ internal import TSModel
 internal import Transport
 
 extension QueryAPI {
-  /// Runs a query once it is its turn, and writes it down.
-  func run(_ request: QueryRequest, _ call: HTTPCall) async throws -> QueryResult {
+  /// What a query gives.
+  enum Outcome {
+    case result(QueryResult)
+    /// Some series at a time; the reply has begun with the first.
+    case reply(HTTPReply)
+  }
+
+  /// Runs a query once it is its turn, and writes it down. With `streams` it may be answered series by series; `ending` is what
+  /// then stands behind them.
+  func run(
+    _ request: QueryRequest, _ call: HTTPCall, streams: Bool,
+    ending: @escaping @Sendable (QueryResult) throws -> String
+  ) async throws -> Outcome {
     // What is no query is neither queued nor logged.
     try engine.check(request)
     let watch = Stopwatch()
@@ -16,11 +27,21 @@ extension QueryAPI {
       defer { if let place { queue?.leave(place) } }
       queueS = watch.seconds
       try checkDeadline(request)
+      if streams, let stream = try await engine.stream(request, from: source) {
+        let (log, waitedS) = (queryLog, queueS)
+        let answer = try StreamedAnswer(stream, dialect, ending: ending) { statistics, failure in
+          var statistics = statistics
+          statistics.queueS = waitedS
+          statistics.totalS = waitedS + statistics.evaluationS
+          log?.write(request, call, statistics, failure: failure)
+        }
+        return .reply(try await answer.reply())
+      }
       var result = try await engine.answer(request, from: source)
       result.statistics.queueS = queueS
       result.statistics.totalS = watch.seconds
       queryLog?.write(request, call, result.statistics, failure: nil)
-      return result
+      return .result(result)
     } catch {
       var statistics = QueryStatistics()
       statistics.queueS = queueS

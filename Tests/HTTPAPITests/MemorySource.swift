@@ -34,12 +34,20 @@ struct MemorySeries: Sendable {
 final class MemorySource: Queryable, LabelQueryable {
   let series: [MemorySeries]
   let warnings: [String]
+  /// Series that come at a time.
+  let partSize: Int
   /// Called before each answer.
   let onAsk: @Sendable () async throws -> Void
+  /// Called before each part of a stream but the first, with its number.
+  let onPart: @Sendable (Int) async throws -> Void
 
   init(
-    _ series: [MemorySeries] = [], warnings: [String] = [], onAsk: @escaping @Sendable () async throws -> Void = {}
+    _ series: [MemorySeries] = [], warnings: [String] = [], partSize: Int = .max,
+    onAsk: @escaping @Sendable () async throws -> Void = {},
+    onPart: @escaping @Sendable (Int) async throws -> Void = { _ in }
   ) {
+    self.partSize = partSize
+    self.onPart = onPart
     self.series = series.sorted { $0.labels < $1.labels }
     self.warnings = warnings
     self.onAsk = onAsk
@@ -48,7 +56,10 @@ final class MemorySource: Queryable, LabelQueryable {
   func select(_ request: SelectRequest) async throws -> any SeriesStream {
     try await onAsk()
     let found = series.filter { $0.fulfils(request.matchers) && $0.isIn(request.timeRange) }
-    return MemoryStreamOfSeries(MemoryPart(series: found), warnings)
+    let parts = stride(from: 0, to: found.count, by: min(partSize, max(1, found.count))).map { start in
+      MemoryPart(series: Array(found[start...].prefix(partSize)))
+    }
+    return MemoryStreamOfSeries(parts, warnings, onPart)
   }
 
   private func matching(_ request: LabelRequest) -> [MemorySeries] {
@@ -76,15 +87,26 @@ final class MemorySource: Queryable, LabelQueryable {
 }
 
 private final class MemoryStreamOfSeries: SeriesStream {
-  private let part: Mutex<MemoryPart?>
+  private let parts: [MemoryPart]
+  private let position = Mutex(0)
+  private let onPart: @Sendable (Int) async throws -> Void
   let warnings: [String]
 
-  init(_ part: MemoryPart, _ warnings: [String]) {
-    self.part = Mutex(part)
+  init(_ parts: [MemoryPart], _ warnings: [String], _ onPart: @escaping @Sendable (Int) async throws -> Void) {
+    self.parts = parts
     self.warnings = warnings
+    self.onPart = onPart
   }
 
-  func next() async throws -> (any SeriesPart)? { part.withLock { $0.take() } }
+  func next() async throws -> (any SeriesPart)? {
+    let index = position.withLock { position in
+      defer { position += 1 }
+      return position
+    }
+    guard index < parts.count else { return nil }
+    if index > 0 { try await onPart(index) }
+    return parts[index]
+  }
 }
 
 private struct MemoryPart: SeriesPart {

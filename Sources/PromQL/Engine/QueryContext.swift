@@ -1,4 +1,5 @@
 // What all parts of one running query share.
+internal import Synchronization
 internal import TSModel
 
 /// Throws where the task has been cancelled, as it is when the client leaves and at the deadline. Cheap: for loops whose rounds take
@@ -21,7 +22,7 @@ final class QueryContext: Sendable {
   let annotations: Annotations
   /// Whether operators hold all their rows, so that rows whose labels become equal can be put together.
   let holdsRows: Bool
-  private let deadline: ContinuousClock.Instant?
+  private let endOfTime: Mutex<ContinuousClock.Instant?>
 
   init(
     queryable: any Queryable, options: EngineOptions, lookbackMs: Int64, budget: QueryBudget,
@@ -33,7 +34,24 @@ final class QueryContext: Sendable {
     self.budget = budget
     self.annotations = annotations
     self.holdsRows = holdsRows
-    self.deadline = deadline
+    endOfTime = Mutex(deadline)
+  }
+
+  /// When the query is given up.
+  var deadline: ContinuousClock.Instant? { endOfTime.withLock { $0 } }
+
+  /// Gives the query this much more time.
+  func extendDeadline(by more: Duration) {
+    endOfTime.withLock { deadline in deadline = deadline.map { $0 + more } }
+  }
+
+  /// Adds the numbers of samples to `statistics`.
+  func report(_ counts: SampleCounts?, in statistics: inout QueryStatistics) {
+    statistics.peakSamples = budget.peakSamples
+    guard let tally = counts?.finished() else { return }
+    statistics.totalSamples = tally.total.reduce(0, +)
+    statistics.samplesRead = tally.read.reduce(0, +)
+    if options.reportsPerStepStatistics { statistics.perStep = (tally.total, tally.read) }
   }
 
   /// Throws where the client left, or the query takes too long or holds too much. Called once a batch.

@@ -48,8 +48,7 @@ public struct QueryEngine: Sendable {
   public func answer(_ request: QueryRequest, from queryable: any Queryable) async throws -> QueryResult {
     let expression = try expression(of: request)
     let watch = Watch()
-    let ofEngine = options.timeoutMs > 0 ? watch.start + .milliseconds(min(options.timeoutMs, Self.timeoutMsMax)) : nil
-    let deadline = [ofEngine, request.deadline].compactMap { $0 }.min()
+    let deadline = deadline(of: request, from: watch.start)
     var result = try await Self.withDeadline(deadline) {
       do {
         return try await evaluate(expression, request, queryable, deadline, holdsRows: false)
@@ -62,17 +61,23 @@ public struct QueryEngine: Sendable {
     return result
   }
 
+  /// When a query that began at `start` is given up.
+  func deadline(of request: QueryRequest, from start: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+    let ofEngine = options.timeoutMs > 0 ? start + .milliseconds(min(options.timeoutMs, Self.timeoutMsMax)) : nil
+    return [ofEngine, request.deadline].compactMap { $0 }.min()
+  }
+
   /// A year, which is as good as without end, and does not overflow clocks.
   private static let timeoutMsMax: Int64 = 31_536_000_000
 
   /// Calls `body` in a task that is cancelled at `deadline`, so that it does not wait longer for its source either.
-  private static func withDeadline(
-    _ deadline: ContinuousClock.Instant?, _ body: @escaping @Sendable () async throws -> QueryResult
-  ) async throws -> QueryResult {
+  static func withDeadline<Result: Sendable>(
+    _ deadline: ContinuousClock.Instant?, _ body: @escaping @Sendable () async throws -> Result
+  ) async throws -> Result {
     guard let deadline else { return try await body() }
     if ContinuousClock.now >= deadline { throw QueryError.timedOut }
     do {
-      return try await withThrowingTaskGroup(of: QueryResult?.self) { group in
+      return try await withThrowingTaskGroup(of: Result?.self) { group in
         group.addTask { try await body() }
         group.addTask {
           try await Task.sleep(until: deadline, clock: .continuous)
@@ -90,7 +95,7 @@ public struct QueryEngine: Sendable {
   /// Throws what is wrong with the text of a query.
   public func check(_ request: QueryRequest) throws { _ = try expression(of: request) }
 
-  private func expression(of request: QueryRequest) throws -> Expression {
+  func expression(of request: QueryRequest) throws -> Expression {
     let expression: Expression
     do throws(ParseError) {
       expression = try Expression(parsing: request.query, options: parserOptions)
@@ -105,15 +110,21 @@ public struct QueryEngine: Sendable {
     return expression
   }
 
+  /// What the parts of a query share.
+  func context(
+    _ request: QueryRequest, _ queryable: any Queryable, deadline: ContinuousClock.Instant?, holdsRows: Bool
+  ) -> QueryContext {
+    QueryContext(
+      queryable: queryable, options: options, lookbackMs: request.lookbackMs ?? options.lookbackMs,
+      budget: QueryBudget(bytes: request.budget, samplesMax: options.samplesMax),
+      annotations: Annotations(query: request.query), holdsRows: holdsRows, deadline: deadline)
+  }
+
   private func evaluate(
     _ expression: Expression, _ request: QueryRequest, _ queryable: any Queryable,
     _ deadline: ContinuousClock.Instant?, holdsRows: Bool
   ) async throws -> QueryResult {
-    let annotations = Annotations(query: request.query)
-    let budget = QueryBudget(bytes: request.budget, samplesMax: options.samplesMax)
-    let context = QueryContext(
-      queryable: queryable, options: options, lookbackMs: request.lookbackMs ?? options.lookbackMs,
-      budget: budget, annotations: annotations, holdsRows: holdsRows, deadline: deadline)
+    let context = context(request, queryable, deadline: deadline, holdsRows: holdsRows)
     let isInstant = request.stepMs == 0
     let grid =
       isInstant
@@ -125,14 +136,9 @@ public struct QueryEngine: Sendable {
     let counts = evaluator.counts
     var statistics = QueryStatistics()
     let value = try await value(of: expression, grid, evaluator, isInstant: isInstant, &statistics)
-    try budget.checkSamples()
-    statistics.peakSamples = budget.peakSamples
-    if let tally = counts?.finished() {
-      statistics.totalSamples = tally.total.reduce(0, +)
-      statistics.samplesRead = tally.read.reduce(0, +)
-      if options.reportsPerStepStatistics { statistics.perStep = (tally.total, tally.read) }
-    }
-    let texts = annotations.texts
+    try context.budget.checkSamples()
+    context.report(counts, in: &statistics)
+    let texts = context.annotations.texts
     return QueryResult(
       value: value, grid: grid, warnings: texts.warnings, infos: texts.infos, statistics: statistics)
   }
@@ -191,8 +197,11 @@ private struct Watch {
   let start = ContinuousClock.now
 
   /// Since it was made.
-  var seconds: Double {
-    let (seconds, attoseconds) = (ContinuousClock.now - start).components
-    return Double(seconds) + Double(attoseconds) / 1e18
-  }
+  var seconds: Double { PromQL.seconds(ContinuousClock.now - start) }
+}
+
+/// A length of time in seconds.
+func seconds(_ duration: Duration) -> Double {
+  let (seconds, attoseconds) = duration.components
+  return Double(seconds) + Double(attoseconds) / 1e18
 }
