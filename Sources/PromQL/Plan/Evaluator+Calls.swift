@@ -134,7 +134,8 @@ extension Evaluator {
     }
     let kernel = RangeKernel(
       function: function, window: matrix.window, parameters: parameters, grid: grid,
-      site: rangeSite(arguments[0]), annotations: context.annotations, usesStartTimestamps: context.options.usesStartTimestamps,
+      site: rangeSite(arguments[0]), annotations: context.annotations,
+      usesStartTimestamps: context.options.usesStartTimestamps,
       checksTypeLabel: context.options.usesTypeAndUnitLabels)
     let rows = matrix.rows(kernel, labelChange(dropsName: !function.keepsName))
     if function == .absentOverTime {
