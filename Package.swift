@@ -109,7 +109,8 @@ let package = Package(
     component(
       "Tools",
       [
-        "TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "PromQL", "Transport", "ComponentSupport",
+        "TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "BlockFolders", "StoreServing", "PromQL",
+        "HTTPAPI", "Transport", "ComponentSupport",
       ]),
     component(
       "StoreGateway",

@@ -13,7 +13,8 @@ public enum ToolCommands {
         "block", "Look into blocks on disk, check them, and make them.",
         commands: [DumpCommand.spec, VerifyCommand.spec, StatsCommand.spec, CreateFromCommand.spec]),
       BucketCommands.spec,
-      CommandSpec("promql", "Test queries.", commands: [PromQLTestCommand.spec]),
+      CommandSpec(
+        "promql", "Ask and test queries.", commands: [QueryCommand.instant, QueryCommand.range, PromQLTestCommand.spec]),
       CommandSpec("bench", "Data for benchmarks.", commands: [GenerateCommand.spec]),
     ])
 
@@ -29,6 +30,8 @@ public enum ToolCommands {
       case "block stats": return try StatsCommand.run(command)
       case "block create-from openmetrics": return try CreateFromCommand.runOpenMetrics(command)
       case "block create-from jsonl": return try CreateFromCommand.runDump(command)
+      case "promql query": return try await QueryCommand.run(command, isRange: false)
+      case "promql query-range": return try await QueryCommand.run(command, isRange: true)
       case "promql test": return try await PromQLTestCommand.run(command)
       case "bench generate": return try GenerateCommand.run(command)
       default: preconditionFailure("a command without code: \(command.path)")
