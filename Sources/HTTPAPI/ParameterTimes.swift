@@ -43,8 +43,12 @@ struct ParameterTime: Equatable {
 
   /// Whether it is before `other`.
   func isBefore(_ other: ParameterTime) -> Bool {
-    seconds != other.seconds ? seconds < other.seconds : nanoseconds < other.nanoseconds
+    let (a, b) = (secondsOfCalendar, other.secondsOfCalendar)
+    return a != b ? a < b : nanoseconds < other.nanoseconds
   }
+
+  /// Seconds since the year 1, which Go compares: they wrap around, too.
+  private var secondsOfCalendar: Int64 { seconds &+ 62_135_596_800 }
 
   /// Nanoseconds from `other` to this, the nearest number where there are too many.
   func nanoseconds(since other: ParameterTime) -> Int64 {

@@ -129,9 +129,25 @@ extension QueryAPI {
     if end.isBefore(start) {
       throw APIProblem(.badData, "end timestamp must not be before start timestamp")
     }
-    do throws(ParseError) { _ = try Expression(parsing: parameters["query"], options: engine.parserOptions) } catch {
-      throw APIProblem(.badData, error.description)
+    let expression: Expression
+    do throws(ParseError) {
+      expression = try Expression(parsing: parameters["query"], options: engine.parserOptions)
+    } catch { throw APIProblem(.badData, error.description) }
+    // As Prometheus: to a query without any series there is nothing to say at all.
+    return expression.hasSelectors ? APIAnswer(.array([])) : APIAnswer(.reply(HTTPReply(status: 204)))
+  }
+}
+
+extension Expression {
+  /// Whether it selects any series.
+  fileprivate var hasSelectors: Bool {
+    var rest = [self]
+    while let next = rest.popLast() {
+      switch next {
+      case .vectorSelector, .matrixSelector: return true
+      default: rest += next.children
+      }
     }
-    return APIAnswer(.array([]))
+    return false
   }
 }

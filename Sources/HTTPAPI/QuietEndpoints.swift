@@ -50,8 +50,9 @@ extension QueryAPI {
     guard ["", "alert", "record"].contains(type) else {
       throw APIParameters.invalid("type", "not supported value \(quotedText(type))")
     }
-    if !parameters["exclude_alerts"].isEmpty {
-      do throws(GoNumber.Refusal) { _ = try GoNumber.bool(parameters["exclude_alerts"]) } catch {
+    let excludesAlerts = parameters["exclude_alerts"].lowercased()
+    if !excludesAlerts.isEmpty {
+      do throws(GoNumber.Refusal) { _ = try GoNumber.bool(excludesAlerts) } catch {
         throw APIParameters.invalid("exclude_alerts", "error converting exclude_alerts: \(error)")
       }
     }

@@ -70,6 +70,9 @@ extension QueryAPI {
     let given = call.pathParameters["name"] ?? ""
     // Prometheus looks at the decoded path, in which this name is two segments.
     if given.contains("/") { throw HTTPProblem(status: 404, "404 page not found") }
+    if let bytes = call.pathBytes["name"], String(validating: bytes, as: UTF8.self) == nil {
+      throw APIProblem(.badData, "invalid label name: \(quotedText(bytes[...]))")
+    }
     let name = EscapedName.unescaped(given)
     return try await strings(call) { try await source.labelValues(of: name, $0) }
   }

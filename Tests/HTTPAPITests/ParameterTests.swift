@@ -30,6 +30,9 @@ import Testing
     #expect(ParameterTime("292277025-08-18T07:12:54.999999999Z") == .latest)
     #expect(ParameterTime.earliest.milliseconds == -9_223_309_901_257_974_000)
     #expect(ParameterTime.latest.isBefore(.earliest) == false && ParameterTime.earliest.isBefore(.latest))
+    // Not a number is a time before all others, as Go compares it.
+    let nan = ParameterTime("NaN")
+    #expect(nan?.isBefore(.earliest) == true && ParameterTime.latest.isBefore(nan ?? .latest) == false)
     #expect(ParameterTime.latest.nanoseconds(since: .earliest) == .max)
     #expect(ParameterTime.earliest.nanoseconds(since: .latest) == .min)
     #expect(ParameterTime("0000-01-01T00:00:00Z")?.milliseconds == -62_167_219_200_000)

@@ -233,6 +233,22 @@ private struct Broken: Error, CustomStringConvertible { let description = "the d
         + #""seriesCountByLabelValuePair":[{"name":"job=b","value":2},{"name":"__name__=down","value":1}]}"#)
   }
 
+  /// What Prometheus 3.5 answers to the same.
+  @Test func namesInPathsMustBeText() async throws {
+    let router = Self.router()
+    let bad = try await ask(router, "/api/v1/label/%ff/values")
+    #expect(bad.status == 400)
+    #expect(bad.text == #"{"status":"error","errorType":"bad_data","error":"invalid label name: \"\\xff\""}"#)
+    let unclean = try await ask(router, "/api/v1/label/a%20b%2F/values?x=/../1")
+    #expect(unclean.status == 307 && unclean.headers["location"] == "/api/v1/label/a%20b/values?x=/../1")
+    #expect(unclean.text == "<a href=\"/api/v1/label/a%20b/values?x=/../1\">Temporary Redirect</a>.\n\n")
+    let posted = try await ask(router, "POST", "//api/v1/query")
+    #expect(posted.status == 307 && posted.body.isEmpty && posted.headers["location"] == "/api/v1/query")
+    #expect(try await ask(router, "/api/v1/label/a%2Fb/values").status == 404)
+    let nothing = try await ask(router, "/api/v1/query_exemplars?query=1")
+    #expect(nothing.status == 204 && nothing.body.isEmpty)
+  }
+
   @Test func routesLieBelowThePrefix() async throws {
     let router = Self.router(prefix: "/prom")
     #expect(try await ask(router, "/prom/api/v1/query?query=1").status == 200)

@@ -1,7 +1,7 @@
 // Texts in messages and in printed queries: quoted as Go's `strconv.Quote`, durations as Prometheus writes them.
 
 /// `bytes` in double quotes. What is no UTF-8 or not printable is escaped.
-func quotedText(_ bytes: ArraySlice<UInt8>) -> String {
+package func quotedText(_ bytes: ArraySlice<UInt8>) -> String {
   var result = "\""
   var index = bytes.startIndex
   var run = index

@@ -60,6 +60,11 @@ public struct FormParameters: Sendable, Equatable {
 
   /// `bytes` with `%xx` and, where `plusIsBlank`, `+` replaced by what they stand for.
   static func decoded(_ bytes: ArraySlice<UInt8>, plusIsBlank: Bool = true) throws(Malformed) -> String {
+    String(decoding: try decodedBytes(bytes, plusIsBlank: plusIsBlank), as: UTF8.self)
+  }
+
+  /// The same as bytes, which need not be UTF-8.
+  static func decodedBytes(_ bytes: ArraySlice<UInt8>, plusIsBlank: Bool = true) throws(Malformed) -> [UInt8] {
     var out: [UInt8] = []
     out.reserveCapacity(bytes.count)
     var at = bytes.startIndex
@@ -80,7 +85,7 @@ public struct FormParameters: Sendable, Equatable {
         at += 1
       }
     }
-    return String(decoding: out, as: UTF8.self)
+    return out
   }
 
   private static func hexDigit(_ byte: UInt8) -> UInt8? {

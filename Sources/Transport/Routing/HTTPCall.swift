@@ -8,14 +8,17 @@ public struct HTTPCall: Sendable {
   public let request: HTTPServerRequest
   /// The parts of the path that the route leaves open, by their names, decoded; `*` is what a prefix leaves.
   public let pathParameters: [String: String]
+  /// The same as bytes, which need not be UTF-8.
+  public let pathBytes: [String: [UInt8]]
   /// The request's id: its field `x-request-id`, else a new ULID.
   public let requestID: String
   /// The span of the request.
   public internal(set) var span: Span?
 
-  init(_ request: HTTPServerRequest, pathParameters: [String: String]) {
+  init(_ request: HTTPServerRequest, pathBytes: [String: [UInt8]]) {
     self.request = request
-    self.pathParameters = pathParameters
+    self.pathBytes = pathBytes
+    pathParameters = pathBytes.mapValues { String(decoding: $0, as: UTF8.self) }
     let given = request.head.headers["x-request-id"] ?? ""
     requestID = given.isEmpty ? ULID.generate().description : String(given.prefix(Self.requestIDLengthMax))
   }

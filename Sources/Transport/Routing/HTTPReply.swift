@@ -56,8 +56,9 @@ public struct HTTPReply: Sendable {
     return reply
   }
 
-  /// Elsewhere, to be asked the same way: 307 with the page that Go's servers send along.
-  static func temporaryRedirect(to location: String) -> HTTPReply {
+  /// Elsewhere, to be asked the same way: 307, with the page that Go's servers send along where one is wanted.
+  static func temporaryRedirect(to location: String, for method: String) -> HTTPReply {
+    guard method == "GET" || method == "HEAD" else { return redirect(to: location, status: 307) }
     let text = location.flatMap { character in
       switch character {
       case "&": "&amp;"

@@ -85,22 +85,23 @@ public struct HTTPRouter: HTTPHandler {
   // MARK: Matching
 
   enum Match {
-    case route(Route, [String: String])
+    case route(Route, [String: [UInt8]])
     case otherMethods([String])
     case none
     case malformed(String)
   }
 
   func match(method: String, path: String) -> Match {
-    let segments: [String]
+    let segments: [[UInt8]]
     do {
       segments = try Self.segments(of: path).map { segment throws(FormParameters.Malformed) in
-        try FormParameters.decoded(Array(segment.utf8)[...], plusIsBlank: false)
+        try FormParameters.decodedBytes(Array(segment.utf8)[...], plusIsBlank: false)
       }
     } catch {
       return .malformed(error.description)
     }
-    let decoded = segments.joined(separator: "/")
+    let bytes = Array(segments.joined(separator: [0x2F]))
+    let decoded = String(decoding: bytes, as: UTF8.self)
     // The first place that knows the path decides, unless a later one names the method: `OPTIONS /api/v1/*` goes beside
     // `GET /api/v1/blocks`.
     var other: [String]?
@@ -113,9 +114,9 @@ public struct HTTPRouter: HTTPHandler {
       if let route = choose(routes, method, namedOnly: other != nil) { return .route(route, parameters) }
       other = other ?? Self.otherMethods(routes)
     }
-    for (prefix, routes) in prefixes where decoded.hasPrefix(prefix) {
+    for (prefix, routes) in prefixes where bytes.starts(with: prefix.utf8) {
       if let route = choose(routes, method, namedOnly: other != nil) {
-        return .route(route, ["*": String(decoded.dropFirst(prefix.count))])
+        return .route(route, ["*": Array(bytes.dropFirst(prefix.utf8.count))])
       }
       other = other ?? Self.otherMethods(routes)
     }
@@ -128,13 +129,13 @@ public struct HTTPRouter: HTTPHandler {
     return methods.isEmpty ? nil : methods
   }
 
-  private static func parameters(_ pattern: [String], _ segments: [String]) -> [String: String]? {
-    var parameters: [String: String] = [:]
+  private static func parameters(_ pattern: [String], _ segments: [[UInt8]]) -> [String: [UInt8]]? {
+    var parameters: [String: [UInt8]] = [:]
     for (part, segment) in zip(pattern, segments) {
       if part.hasPrefix(":") {
         if segment.isEmpty { return nil }
         parameters[String(part.dropFirst())] = segment
-      } else if part != segment {
+      } else if !part.utf8.elementsEqual(segment) {
         return nil
       }
     }
@@ -154,30 +155,41 @@ public struct HTTPRouter: HTTPHandler {
 
   // MARK: Answering
 
-  /// Path and query without empty segments, `.` and `..`; nil where there are none.
+  /// Path and query without empty segments, `.` and `..`; nil where there are none. As in Go it is the decoded path that
+  /// counts.
   static func cleanPlace(of head: HTTPRequestHead) -> String? {
-    let path = head.path
-    guard path.hasPrefix("/"), path.contains("//") || path.contains("/.") else { return nil }
-    var segments: [Substring] = []
-    for segment in path.split(separator: "/") where segment != "." {
-      if segment == ".." { _ = segments.popLast() } else { segments.append(segment) }
+    guard head.path.hasPrefix("/"),
+      let path = try? FormParameters.decodedBytes(Array(head.path.utf8)[...], plusIsBlank: false)
+    else { return nil }
+    let (slash, dot) = (UInt8(ascii: "/"), UInt8(ascii: "."))
+    guard zip(path, path.dropFirst()).contains(where: { $0 == slash && ($1 == slash || $1 == dot) }) else { return nil }
+    var segments: [ArraySlice<UInt8>] = []
+    for segment in path.split(separator: slash) where segment != [dot] {
+      if segment == [dot, dot] { _ = segments.popLast() } else { segments.append(segment) }
     }
-    var clean = "/" + segments.joined(separator: "/")
-    if path.hasSuffix("/"), clean != "/" { clean += "/" }
+    var clean = [slash] + segments.joined(separator: [slash])
+    if path.last == slash, clean.count > 1 { clean.append(slash) }
     if clean == path { return nil }
-    return head.query.map { "\(clean)?\($0)" } ?? clean
+    let text = clean.map { byte in
+      let isPlain =
+        0x30...0x39 ~= byte || 0x41...0x5A ~= byte || 0x61...0x7A ~= byte || "$&+,/:;=@-_.~".utf8.contains(byte)
+      if isPlain { return String(Unicode.Scalar(byte)) }
+      let digits = String(byte, radix: 16, uppercase: true)
+      return "%" + (digits.utf8.count < 2 ? "0" : "") + digits
+    }.joined()
+    return head.query.map { "\(text)?\($0)" } ?? text
   }
 
   /// Answers by the route that matches.
   public func handle(_ request: HTTPServerRequest, _ response: HTTPServerResponse) async throws {
     let sender = ReplySender(response, for: request.head)
     if cleansPaths, let place = Self.cleanPlace(of: request.head) {
-      _ = try await sender.send(.temporaryRedirect(to: place))
+      _ = try await sender.send(.temporaryRedirect(to: place, for: request.head.method))
       return
     }
     switch match(method: request.head.method, path: request.head.path) {
     case .route(let route, let parameters):
-      let call = HTTPCall(request, pathParameters: parameters)
+      let call = HTTPCall(request, pathBytes: parameters)
       if let name = route.name, let instrumentation {
         try await instrumentation.handle(call, name, sender, route.answer)
       } else {
@@ -192,7 +204,7 @@ public struct HTTPRouter: HTTPHandler {
     case .malformed(let reason):
       _ = try await sender.send(.error(reason, status: 400))
     case .none:
-      let call = HTTPCall(request, pathParameters: [:])
+      let call = HTTPCall(request, pathBytes: [:])
       _ = try await sender.send(await Self.reply(call, fallback, nil))
     }
   }
