@@ -52,7 +52,7 @@ final class PrometheusServer: Sendable {
   /// Starts on blocks that lie in `dataFolder` already (they stay as they are), scraping what `scrapeConfiguration` says.
   init(
     dataFolder: String, scratch: TemporaryFolder, port: Int, scrapeConfiguration: String = "scrape_configs: []\n",
-    blockDuration: String = "2h"
+    blockDuration: String = "2h", largestBlockDuration: String? = nil
   ) async throws {
     let configuration = scratch.file("prometheus-\(port).yml")
     try writeFile(configuration, Array(scrapeConfiguration.utf8))
@@ -63,7 +63,7 @@ final class PrometheusServer: Sendable {
       [
         "--config.file=\(configuration)", "--storage.tsdb.path=\(dataFolder)",
         "--web.listen-address=127.0.0.1:\(port)", "--storage.tsdb.retention.time=100y",
-        "--storage.tsdb.min-block-duration=\(blockDuration)", "--storage.tsdb.max-block-duration=\(blockDuration)",
+        "--storage.tsdb.min-block-duration=\(blockDuration)", "--storage.tsdb.max-block-duration=\(largestBlockDuration ?? blockDuration)",
         "--no-storage.tsdb.allow-overlapping-compaction", "--enable-feature=native-histograms",
       ])
     try await waitUntilReady(url + "/-/ready", process)
