@@ -4,7 +4,7 @@
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 16
 
-run: ## the main job that exists so far, on a demo block
+run: ## queries over a demo day and over a live Prometheus; says what to open
 	@Scripts/dependencies build
 	@Scripts/demo
 

@@ -11,6 +11,12 @@ public import StoreServing
 internal import Synchronization
 public import TSModel
 
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Musl
+#endif
+
 /// The blocks of some folders. Thread-safe.
 public final class LocalBlocks: Sendable {
   /// A folder of blocks.
@@ -74,6 +80,13 @@ public final class LocalBlocks: Sendable {
       }
       return try Block.open(path: path)
     }
+  }
+
+  /// Whether there is a folder at `path` that can be read.
+  public static func isFolder(_ path: String) -> Bool {
+    guard let folder = unsafe opendir(path) else { return false }
+    unsafe closedir(folder)
+    return true
   }
 
   /// Blocks that are there and are not served, with what is wrong.

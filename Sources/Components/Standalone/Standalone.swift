@@ -14,7 +14,8 @@ public enum StandaloneCommand {
   /// `apus standalone` with its flags.
   public static let spec = CommandSpec(
     "standalone", "Answers queries over the blocks of local folders: all of it in one process.",
-    flags: CommonFlags.http + CommonFlags.grpcServer + CommonFlags.requestLogging + StandaloneFlags.all)
+    flags: CommonFlags.http + CommonFlags.grpcServer + CommonFlags.requestLogging + StandaloneFlags.all
+      + CommonFlags.transport + CommonFlags.grpcMessage)
 
   /// Runs it until the process is asked to end. Returns the exit code.
   public static func run(_ command: ParsedCommand, build: BuildFacts) async -> Int32 {
@@ -30,6 +31,12 @@ public enum StandaloneCommand {
   ) async throws {
     for name in settings.unknownFeatures {
       context.logger.warn("unknown option for --enable-feature", ("option", .string(name)))
+    }
+    for folder in settings.blockFolders where !LocalBlocks.isFolder(folder) {
+      throw ConfigurationError(
+        .value,
+        "--blocks=\(folder): there is no such folder, or it may not be read; name a folder of blocks or the data "
+          + "folder of a Prometheus")
     }
     let blocks = LocalBlocks(
       [LocalBlocks.Folder(path: settings.bucketFolder, hasMarks: true)]

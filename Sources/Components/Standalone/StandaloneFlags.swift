@@ -8,7 +8,7 @@ enum StandaloneFlags {
 
   static let blocks: [FlagSpec] = [
     FlagSpec(
-      "data-dir", .string, "Folder for data: blocks are in its folder \"bucket\", which is made where it is missing.",
+      "data-dir", .string, "Folder for data: blocks are in its folder \"bucket\", which may be missing.",
       default: "./data"),
     FlagSpec(
       "blocks", .string,

@@ -7,7 +7,7 @@ internal import TSModel
 
 /// The settings of a standalone process.
 struct StandaloneSettings: Sendable {
-  /// Folder of the bucket; made at the start.
+  /// Folder of the bucket; it may be missing.
   var bucketFolder: String
   /// Folders that are served beside it.
   var blockFolders: [String]
