@@ -63,7 +63,8 @@ final class PrometheusServer: Sendable {
       [
         "--config.file=\(configuration)", "--storage.tsdb.path=\(dataFolder)",
         "--web.listen-address=127.0.0.1:\(port)", "--storage.tsdb.retention.time=100y",
-        "--storage.tsdb.min-block-duration=\(blockDuration)", "--storage.tsdb.max-block-duration=\(largestBlockDuration ?? blockDuration)",
+        "--storage.tsdb.min-block-duration=\(blockDuration)",
+        "--storage.tsdb.max-block-duration=\(largestBlockDuration ?? blockDuration)",
         "--no-storage.tsdb.allow-overlapping-compaction", "--enable-feature=native-histograms",
       ])
     try await waitUntilReady(url + "/-/ready", process)
