@@ -81,6 +81,8 @@ struct QueryFailure: Error, CustomStringConvertible {
     case "internal": return "The server failed; its log says more."
     case "execution" where message.contains("too many samples") || message.contains("limit"):
       return "Ask for fewer series, a shorter range or a larger step, or raise the limit (--query.max-samples)."
+    case "bad_data" where message.contains("not enabled"):
+      return "--enable-feature enables it over blocks; of a server it is a flag of its own (docs/promql.md)."
     case "bad_data" where message.contains("parse error"):
       return "Positions are line:column. Shells take quotes and blanks away: put the expression in single quotes."
     default: return nil
