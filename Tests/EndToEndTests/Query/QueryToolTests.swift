@@ -112,6 +112,39 @@ import Testing
     #expect(result.errorText.hasPrefix("apus: error: ") && result.errorText.contains(wanted), "\(result.errorText)")
   }
 
+  @Test func foldersWithoutAnswersSayWhy() throws {
+    let block = try Fixtures.block("prometheus/block-floats")
+    let inside = try run(["query", "--blocks=\(block)", "up"])
+    #expect(inside.exitCode == 1)
+    #expect(inside.errorText == "apus: error: \(block) is a block\n  Give the folder that it lies in.\n")
+    let scratch = try TemporaryFolder("query-tool")
+    let empty = try run(["query", "--blocks=\(scratch.path)", "up"])
+    #expect(empty.exitCode == 0 && empty.outputText.isEmpty)
+    #expect(empty.errorText == "apus: no series at this time; there are no blocks in the folder\n")
+    let downsampled = URL(fileURLWithPath: try Fixtures.block("thanos/downsampled-1h")).deletingLastPathComponent().path
+    let hours = try run(["query-range", "--blocks=\(downsampled)", "--format=json", "{__name__=~\".+\"}"])
+    #expect(hours.exitCode == 0 && hours.errorText.hasSuffix("downsampled data only, which is not read\n"))
+  }
+
+  @Test func credentialsComeFromAFile() async throws {
+    let scratch = try TemporaryFolder("query-tool")
+    let web = scratch.file("web.yml")
+    // The hash of "secret", of the least cost.
+    try writeFile(
+      web, Array("basic_auth_users: {me: $2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW}".utf8))
+    let server = try RunningStandalone(
+      blocks: [try Fixtures.folder("prometheus/block-floats")],
+      flags: ["--http.config=\(web)", "--web.route-prefix=/metrics/of"])
+    let question = ["query", "--url=\(server.url)/metrics/of", "--time=1", "1"]
+    let refused = try run(question)
+    #expect(
+      refused.exitCode == 1 && refused.errorText.contains("--http.config-file names a file"), "\(refused.errorText)")
+    let client = scratch.file("client.yml")
+    try writeFile(client, Array("basic_auth: {username: me, password: secret}".utf8))
+    let answer = try run(question + ["--http.config-file=\(client)"])
+    #expect(answer.outputText == "scalar at 1970-01-01T00:00:01Z\n1\n", "\(answer.errorText)")
+  }
+
   @Test func limitsAreNamed() throws {
     let folder = try Fixtures.folder("prometheus/block-floats")
     let samples = try run([

@@ -136,17 +136,20 @@ struct FolderSource: QuerySource {
 
   private static func check(_ path: String) throws {
     let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor < 0 else {
-      close(descriptor)
-      return
+    guard descriptor >= 0 else { throw QuerySourceError(description: "open folder \(path): \(errorText(errno))") }
+    defer { close(descriptor) }
+    if unsafe faccessat(descriptor, "meta.json", F_OK, 0) == 0 {
+      throw QuerySourceError(description: "\(path) is a block\n  Give the folder that it lies in.")
     }
-    throw QuerySourceError(description: "open folder \(path): \(errorText(errno))")
   }
 
   var remarkOnNothing: String? {
     let served = blocks.catalog.blocks
-    guard let first = served.map(\.minTimeMs).min(), let end = served.map(\.maxTimeExclusiveMs).max() else {
-      return "there are no blocks in the folder"
+    if served.isEmpty { return "there are no blocks in the folder" }
+    // Only raw samples are read.
+    let raw = served.filter { $0.resolutionMs == 0 }
+    guard let first = raw.map(\.minTimeMs).min(), let end = raw.map(\.maxTimeExclusiveMs).max() else {
+      return "the blocks have downsampled data only, which is not read"
     }
     return "the blocks have samples from \(timeText(ms: first)) up to \(timeText(ms: end))"
   }
