@@ -74,6 +74,7 @@ extension QueryAPI {
       throw APIProblem(.badData, "invalid label name: \(quotedText(bytes[...]))")
     }
     let name = EscapedName.unescaped(given)
+    if name.isEmpty { throw APIProblem(.badData, "invalid label name: \"\"") }
     return try await strings(call) { try await source.labelValues(of: name, $0) }
   }
 

@@ -40,7 +40,11 @@ struct SampleTally {
     let floatTimes = samples.floats.timestampsMs
     var (floatStart, floatEnd, floatRead) = (0, 0, 0)
     var (start, end, next) = (0, 0, 0)
-    let weights = samples.histogramIndices.map { Int64(SampleWeight.of($0, samples.pool)) }
+    // The weight of all histograms before each.
+    var before: [Int64] = [0]
+    for index in samples.histogramIndices {
+      before.append(before[before.count - 1] + Int64(SampleWeight.of(index, samples.pool)))
+    }
     for step in 0..<total.count {
       if window.isFixed, step > 0 {
         total[step] += total[0]
@@ -53,11 +57,11 @@ struct SampleTally {
       total[step] += Int64(floatEnd - floatStart)
       read[step] += Int64(floatEnd - max(floatStart, floatRead))
       floatRead = floatEnd
-      guard !weights.isEmpty else { continue }
-      while end < weights.count, samples.histogramTimesMs[end] <= endMs { end += 1 }
+      guard before.count > 1 else { continue }
+      while end < before.count - 1, samples.histogramTimesMs[end] <= endMs { end += 1 }
       while start < end, samples.histogramTimesMs[start] <= startMs { start += 1 }
-      total[step] += weights[start..<end].reduce(0, +)
-      read[step] += weights[max(start, next)..<max(start, next, end)].reduce(0, +)
+      total[step] += before[end] - before[start]
+      read[step] += before[max(start, next, end)] - before[max(start, next)]
       next = end
     }
   }
