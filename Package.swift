@@ -7,6 +7,10 @@ import PackageDescription
 // new warning never stops a user's build.
 let warningsAreErrors = Context.environment["APUS_WARNINGS_AS_ERRORS"] != nil
 
+// Locks that the thread sanitizer sees (Sources/Locking), where `Scripts/check thread` builds for it.
+let locks: [SwiftSetting] =
+  Context.environment["APUS_SANITIZER"] == "thread" ? [.define("APUS_THREAD_SANITIZER")] : []
+
 let swift: [SwiftSetting] =
   [
     .swiftLanguageMode(.v6),
@@ -15,7 +19,7 @@ let swift: [SwiftSetting] =
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("ExistentialAny"),
     .enableExperimentalFeature("Lifetimes"),
-  ] + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
+  ] + locks + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
 
 /// Tests call C directly and compare bytes: strict memory safety would mark nearly every line of theirs.
 let swiftOfTests: [SwiftSetting] =
@@ -38,7 +42,7 @@ func cLibrary(_ name: String) -> Target {
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .testTarget(
-    name: "\(name)Tests", dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)Tests",
+    name: "\(name)Tests", dependencies: dependencies + ["TestSupport", "Locking"], path: "Tests/\(name)Tests",
     swiftSettings: swiftOfTests)
 }
 
@@ -82,39 +86,44 @@ let package = Package(
     debian("Snappy"),
 
     // Libraries
-    library("Observability", []),
-    library("TSModel", ["CTSDB", "RE2"]),
-    library("Storage", ["CTSDB", "CMapping", "TSModel", "Observability"]),
+    library("Locking", []),
+    library("Observability", ["Locking"]),
+    library("TSModel", ["Locking", "CTSDB", "RE2"]),
+    library("Storage", ["Locking", "CTSDB", "CMapping", "TSModel", "Observability"]),
     .target(
       name: "CTransport", dependencies: ["UV", "OpenSSL", "NGHTTP2", "HTTPParser"], path: "Sources/CTransport",
       publicHeadersPath: "include", cSettings: c,
       linkerSettings: ["uv", "ssl", "crypto", "nghttp2", "http_parser"].map { .linkedLibrary($0) }),
     library(
-      "Transport", ["CTransport", "TSModel", "Observability", "Curl", "CAres", "Zlib", "Zstd", "Snappy"]),
-    library("ObjectStore", ["TSModel", "Observability", "OpenSSL"]),
-    library("BucketBlocks", ["TSModel", "Observability", "Storage", "ObjectStore"]),
+      "Transport", ["Locking", "CTransport", "TSModel", "Observability", "Curl", "CAres", "Zlib", "Zstd", "Snappy"]),
+    library("ObjectStore", ["Locking", "TSModel", "Observability", "OpenSSL"]),
+    library("BucketBlocks", ["Locking", "TSModel", "Observability", "Storage", "ObjectStore"]),
     library("PromQL", ["CTSDB", "TSModel"]),
     library("StoreAPI", ["CTSDB", "TSModel", "Transport"]),
     library("HTTPAPI", ["CTSDB", "TSModel", "Observability", "PromQL", "Transport"]),
     library(
-      "StoreServing", ["CTSDB", "TSModel", "Observability", "Transport", "Storage", "StoreAPI", "PromQL"]),
+      "StoreServing",
+      ["Locking", "CTSDB", "TSModel", "Observability", "Transport", "Storage", "StoreAPI", "PromQL"]),
     library(
-      "BlockFolders", ["TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "StoreServing"]),
+      "BlockFolders",
+      ["Locking", "TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "StoreServing"]),
     .target(
       name: "Pages", dependencies: ["Transport"], path: "Sources/Pages",
       resources: ["html", "css", "js"].map { .embedInCode("Files/graph.\($0)") }, swiftSettings: swift),
-    library("ComponentSupport", ["TSModel", "Observability", "Transport", "YAML"]),
+    library("ComponentSupport", ["Locking", "TSModel", "Observability", "Transport", "YAML"]),
 
     // Components, one a folder
     component(
       "Tools",
       [
+        "Locking",
         "TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "BlockFolders", "StoreServing", "PromQL",
         "HTTPAPI", "Transport", "ComponentSupport",
       ]),
     component(
       "StoreGateway",
       [
+        "Locking",
         "TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "Transport", "StoreAPI", "StoreServing",
         "ComponentSupport",
       ]),
@@ -133,7 +142,8 @@ let package = Package(
 
     // Tests
     .target(
-      name: "TestSupport", dependencies: ["TSModel", "Observability", "Transport"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["Locking", "TSModel", "Observability", "Transport"],
+      path: "Tests/TestSupport",
       swiftSettings: swiftOfTests),
     tests("CTSDB", ["CTSDB"]),
     tests("TSModel", ["TSModel", "CTSDB", "RE2"]),

@@ -4,6 +4,7 @@
 //   bucket/                01J…  01K…          all of them become one catalog; what else lies there (wal, chunks_head, lock,
 //   prometheus/data/       01L…  01M…  wal …   temporary folders) is left alone, and so are blocks that others were made of
 internal import BucketBlocks
+internal import Locking
 internal import ObjectStore
 public import Observability
 internal import Storage
@@ -57,7 +58,7 @@ public final class LocalBlocks: Sendable {
 
   /// For the closure that the catalog opens blocks by.
   private final class SharedState: Sendable {
-    let value = Mutex(State())
+    let value = Guarded(State())
   }
 
   /// The blocks in `folders`; `sync` looks for them. Blocks marked for deletion longer ago than `deletionDelayMs` are left

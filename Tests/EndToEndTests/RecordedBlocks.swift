@@ -1,5 +1,6 @@
 // The blocks whose content another program wrote down, and how a dump of ours is compared with that.
 import Foundation
+import Locking
 import Synchronization
 import TestSupport
 import Testing
@@ -135,7 +136,7 @@ func dumpBlock(_ block: String, to path: String, _ options: [String] = []) throw
 func concurrently<Item: Sendable>(
   _ items: [Item], names: [String], _ body: @Sendable (Item) throws -> Tally
 ) -> (tally: Tally, failures: [String]) {
-  let results = Mutex<(tally: Tally, failures: [String])>((Tally(), []))
+  let results = Guarded<(tally: Tally, failures: [String])>((Tally(), []))
   DispatchQueue.concurrentPerform(iterations: items.count) { index in
     do {
       let tally = try body(items[index])

@@ -1,10 +1,11 @@
 // Spans as tests look at them.
+import Locking
 import Observability
 import Synchronization
 
 /// Keeps the spans that have ended.
 public final class KeptSpans: SpanExporter {
-  private let spans = Mutex<[FinishedSpan]>([])
+  private let spans = Guarded<[FinishedSpan]>([])
 
   /// No spans yet.
   public init() {}

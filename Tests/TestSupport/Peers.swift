@@ -1,10 +1,11 @@
 // The real programs that tests talk to. `Scripts/peers` brings them into a cache outside the repository.
 import Foundation
+import Locking
 import Synchronization
 
 /// Finds Prometheus and its like.
 public enum Peers {
-  private static let found = Mutex<[String: String?]>([:])
+  private static let found = Guarded<[String: String?]>([:])
 
   /// The path of a program, brought by `Scripts/peers` where the cache lacks it; nil where it cannot be had.
   /// Names as that script knows them: `prometheus`, `promtool`, `node-exporter`, `victoria-metrics`, `vmctl`, `python`

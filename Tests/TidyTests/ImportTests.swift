@@ -8,25 +8,27 @@ private let allowedImports: [String: Set<String>] = [
   "CTSDB": [],
   "CMapping": [],
   "RE2": [],
-  "Observability": [],
-  "TSModel": ["CTSDB", "RE2"],
-  "Storage": ["CTSDB", "CMapping", "TSModel", "Observability", "Snappy", "Zstd", "LZ4"],
-  "ObjectStore": ["TSModel", "Observability", "Transport", "OpenSSL"],
-  "BucketBlocks": ["TSModel", "Observability", "Storage", "ObjectStore"],
+  "Locking": [],
+  "Observability": ["Locking"],
+  "TSModel": ["Locking", "CTSDB", "RE2"],
+  "Storage": ["Locking", "CTSDB", "CMapping", "TSModel", "Observability", "Snappy", "Zstd", "LZ4"],
+  "ObjectStore": ["Locking", "TSModel", "Observability", "Transport", "OpenSSL"],
+  "BucketBlocks": ["Locking", "TSModel", "Observability", "Storage", "ObjectStore"],
   "PromQL": ["CTSDB", "TSModel"],
   "StoreAPI": ["CTSDB", "TSModel", "Transport"],
   "HTTPAPI": ["CTSDB", "TSModel", "Observability", "PromQL", "Transport"],
-  "StoreServing": ["CTSDB", "TSModel", "Observability", "Transport", "Storage", "StoreAPI", "PromQL"],
-  "BlockFolders": ["TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "StoreServing"],
+  "StoreServing": ["Locking", "CTSDB", "TSModel", "Observability", "Transport", "Storage", "StoreAPI", "PromQL"],
+  "BlockFolders": ["Locking", "TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "StoreServing"],
   "Pages": ["Transport"],
   "CTransport": ["UV", "OpenSSL", "NGHTTP2", "HTTPParser"],
-  "Transport": ["CTransport", "TSModel", "Observability", "Curl", "CAres", "Zlib", "Zstd", "Snappy"],
-  "ComponentSupport": ["TSModel", "Observability", "Transport", "YAML"],
+  "Transport": ["Locking", "CTransport", "TSModel", "Observability", "Curl", "CAres", "Zlib", "Zstd", "Snappy"],
+  "ComponentSupport": ["Locking", "TSModel", "Observability", "Transport", "YAML"],
 ]
 
 /// A component may import all libraries; it never imports another component, CTSDB or a C library.
 private let allowedImportsOfComponents: Set<String> = [
-  "TSModel", "Observability", "Storage", "Transport", "ObjectStore", "BucketBlocks", "PromQL", "StoreAPI", "HTTPAPI",
+  "Locking", "TSModel", "Observability", "Storage", "Transport", "ObjectStore", "BucketBlocks", "PromQL", "StoreAPI",
+  "HTTPAPI",
   "StoreServing", "BlockFolders", "Pages", "ComponentSupport",
 ]
 

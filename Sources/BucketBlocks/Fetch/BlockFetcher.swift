@@ -1,5 +1,6 @@
 // Which blocks a bucket holds. One sync lists the root, reads the metas that are not known yet, and lets the filters decide
 // what of it is to be worked with. Nothing that is wrong with one block keeps the others from being used.
+internal import Locking
 public import ObjectStore
 public import Observability
 internal import Storage
@@ -59,7 +60,7 @@ public final class BlockFetcher: Sendable {
   private let cache: FolderBucket?
   /// Where a bucket's files are on this machine: the threads that read them.
   private let threads: BlockingThreads?
-  private let known = Mutex(Known())
+  private let known = Guarded(Known())
 
   /// A fetcher of `bucket`'s blocks. `filters` are applied in their order; `nowMs` is the clock that ages are taken by.
   public init(

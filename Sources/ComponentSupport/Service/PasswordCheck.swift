@@ -1,5 +1,6 @@
 // Users and passwords of `--http.config`: bcrypt hashes, checked by the system's crypt library, which is loaded when
 // there are users.
+internal import Locking
 internal import Synchronization
 internal import Transport
 
@@ -25,7 +26,7 @@ internal import Transport
   private let hashes: [String: String]
   private let hashOfNobody: String
   private let crypt: Crypt
-  private let known = Mutex<Set<Credentials>>([])
+  private let known = Guarded<Set<Credentials>>([])
   /// Most right credentials that are remembered: one each user, as a password may be written in one way only.
   private let knownCountMax: Int
 

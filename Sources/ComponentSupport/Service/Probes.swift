@@ -1,4 +1,5 @@
 // Whether a component lives and whether it can work, as its probes say.
+internal import Locking
 public import Observability
 internal import Synchronization
 
@@ -10,7 +11,7 @@ public final class Probes: Sendable {
     var observers: [@Sendable (Bool) -> Void] = []
   }
 
-  private let state = Mutex(State())
+  private let state = Guarded(State())
   private let logger: Logger
 
   /// Neither healthy nor ready. `component` is the label of `thanos_status`.

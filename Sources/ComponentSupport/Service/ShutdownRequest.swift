@@ -1,4 +1,5 @@
 // The wish that a component ends, which all its parts can wait for.
+internal import Locking
 internal import Synchronization
 
 /// Asked for once, seen by any number of waiters.
@@ -9,7 +10,7 @@ public final class ShutdownRequest: Sendable {
     var lastWaiter = 0
   }
 
-  private let state = Mutex(State())
+  private let state = Guarded(State())
 
   /// Not asked for yet.
   public init() {}

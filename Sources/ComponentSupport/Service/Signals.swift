@@ -1,5 +1,6 @@
 // Signals of the system, told to Swift code: a handler writes the number to a pipe, a thread of its own reads it from
 // there. Handlers may run on any thread in the middle of anything, so that one write is all they do.
+internal import Locking
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -20,8 +21,8 @@ public enum ProcessSignal: Sendable {
 public enum ProcessSignals {
   /// Where handlers write to; set before any handler is.
   nonisolated(unsafe) private static var pipeEnd: Int32 = -1
-  private static let observer = Mutex<(@Sendable (ProcessSignal) -> Void)?>(nil)
-  private static let isInstalled = Mutex(false)
+  private static let observer = Guarded<(@Sendable (ProcessSignal) -> Void)?>(nil)
+  private static let isInstalled = Guarded(false)
 
   /// Takes over SIGINT, SIGTERM and SIGHUP: each is given to `body`, on a thread of its own, instead of ending the
   /// process. A later call replaces `body`.

@@ -1,4 +1,5 @@
 // What `--http.config` puts before all paths: a rate, users with passwords, fields of all answers.
+internal import Locking
 internal import Synchronization
 internal import Transport
 
@@ -81,12 +82,12 @@ struct WebGuard: HTTPHandler {
 
     private let burst: Double
     private let intervalSeconds: Double
-    private let state: Mutex<State>
+    private let state: Guarded<State>
 
     init(_ limit: WebConfig.RateLimit) {
       burst = Double(max(0, limit.burst))
       intervalSeconds = Double(limit.intervalNs) / 1e9
-      state = Mutex(State(credit: burst, last: .now))
+      state = Guarded(State(credit: burst, last: .now))
     }
 
     func take(now: ContinuousClock.Instant) -> Bool {

@@ -1,4 +1,5 @@
 // OTLP over gRPC.
+internal import Locking
 internal import Observability
 internal import Synchronization
 internal import Transport
@@ -13,7 +14,7 @@ final class OTLPGRPCSender: SpanSender {
   private let resource: [(key: String, value: AttributeValue)]
   private let version: String
   /// Made with the first batch, so that a process that traces nothing has no threads for it.
-  private let channel = Mutex<GRPCChannel?>(nil)
+  private let channel = Guarded<GRPCChannel?>(nil)
 
   init(
     _ config: TracingConfig, resource: [(key: String, value: AttributeValue)], build: BuildFacts

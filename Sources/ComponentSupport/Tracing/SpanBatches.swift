@@ -1,4 +1,5 @@
 // Spans on their way out: a bounded queue, emptied in batches.
+internal import Locking
 internal import Observability
 internal import Synchronization
 
@@ -25,7 +26,7 @@ final class SpanBatches: SpanExporter {
     var waiter: CheckedContinuation<Void, Never>?
   }
 
-  private let state = Mutex(State())
+  private let state = Guarded(State())
   private let countMax: Int
   private let batchCountMax = 512
   private let flushInterval: Duration

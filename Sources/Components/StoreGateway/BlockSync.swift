@@ -1,6 +1,7 @@
 // Which blocks are served: looks at the bucket from time to time, opens what is new, and sets aside what cannot be opened.
 internal import BucketBlocks
 internal import ComponentSupport
+internal import Locking
 internal import ObjectStore
 internal import Observability
 internal import Storage
@@ -56,7 +57,7 @@ final class BlockSync: Sendable {
   private let openConcurrency: Int
   private let metrics: BlockMetrics
   private let logger: Logger
-  private let state = Mutex(State())
+  private let state = Guarded(State())
   /// What is served.
   let catalog: ServedBlocks
 

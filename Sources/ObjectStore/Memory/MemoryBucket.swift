@@ -1,4 +1,5 @@
 // A bucket in memory: for tests, and for what a single process keeps to itself.
+internal import Locking
 internal import Synchronization
 internal import TSModel
 
@@ -18,7 +19,7 @@ public final class MemoryBucket: Bucket {
   /// What errors, logs and metrics call it.
   public let name: String
   private let nowMs: @Sendable () -> Int64
-  private let objects = Mutex(Objects())
+  private let objects = Guarded(Objects())
 
   /// An empty bucket. `nowMs` is the clock that objects' times come from.
   public init(name: String = "memory", nowMs: (@Sendable () -> Int64)? = nil) {

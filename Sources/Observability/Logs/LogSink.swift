@@ -1,4 +1,5 @@
 // Where log lines go.
+internal import Locking
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -41,7 +42,7 @@ public struct DescriptorSink: LogSink {
 
 /// Keeps the last lines in memory: for tests.
 public final class MemorySink: LogSink {
-  private let kept = Mutex<[String]>([])
+  private let kept = Guarded<[String]>([])
   private let countMax: Int
 
   /// A sink that keeps at most `countMax` lines.

@@ -1,4 +1,5 @@
 // Observations counted by size, in buckets with fixed bounds and, where asked for, in exponential ones.
+internal import Locking
 internal import Synchronization
 
 /// Usual bounds of buckets.
@@ -28,12 +29,12 @@ public final class Histogram: MetricChild {
   public let upperBounds: [Double]
   private let counts: AtomicCounts
   private let sum = AtomicDouble()
-  private let native: Mutex<NativeBuckets>?
+  private let native: Guarded<NativeBuckets>?
 
   init(upperBounds: [Double], isNative: Bool) {
     self.upperBounds = upperBounds
     counts = AtomicCounts(upperBounds.count + 1)
-    native = isNative ? Mutex(NativeBuckets()) : nil
+    native = isNative ? Guarded(NativeBuckets()) : nil
   }
 
   /// Counts an observation.

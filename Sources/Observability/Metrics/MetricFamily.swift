@@ -1,4 +1,5 @@
 // A name with its metrics, one for each combination of label values.
+internal import Locking
 internal import Synchronization
 
 /// What kind of number a metric is.
@@ -71,7 +72,7 @@ public typealias HistogramFamily = MetricFamily<Histogram>
 public final class MetricFamily<Child: MetricChild>: Sendable, CollectableFamily {
   let description: MetricDescription
   private let makeChild: @Sendable () -> Child
-  private let children = Mutex<[[String]: Child]>([:])
+  private let children = Guarded<[[String]: Child]>([:])
 
   init(_ description: MetricDescription, makeChild: @escaping @Sendable () -> Child) {
     self.description = description

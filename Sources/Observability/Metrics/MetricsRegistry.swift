@@ -1,4 +1,5 @@
 // Where a process keeps its metrics: families by name, made once and read at every scrape.
+internal import Locking
 internal import Synchronization
 
 /// The metrics of a process, or a view of them whose new families carry some constant labels.
@@ -12,7 +13,7 @@ public final class MetricsRegistry: Sendable {
   }
 
   private final class Storage: Sendable {
-    let state = Mutex(State())
+    let state = Guarded(State())
   }
 
   private let storage: Storage

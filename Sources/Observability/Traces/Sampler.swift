@@ -1,4 +1,5 @@
 // Which traces are recorded.
+internal import Locking
 internal import Synchronization
 
 /// Decides, where a span begins, whether its trace is recorded.
@@ -59,12 +60,12 @@ public struct Sampler: Sendable {
 
     private let perSecond: Double
     private let creditMax: Double
-    private let state: Mutex<State>
+    private let state: Guarded<State>
 
     init(perSecond: Double, now: ContinuousClock.Instant) {
       self.perSecond = max(0, perSecond)
       creditMax = max(1, self.perSecond)
-      state = Mutex(State(credit: self.perSecond > 0 ? creditMax : 0, last: now))
+      state = Guarded(State(credit: self.perSecond > 0 ? creditMax : 0, last: now))
     }
 
     func take(now: ContinuousClock.Instant) -> Bool {

@@ -1,4 +1,5 @@
 // A piece of work with a beginning, an end and what happened in between.
+internal import Locking
 internal import Synchronization
 
 /// What kind of work a span is.
@@ -97,7 +98,7 @@ public final class Span: Sendable {
   private let kind: SpanKind
   private let startNs: Int64
   private let tracer: Tracer
-  private let state: Mutex<State>
+  private let state: Guarded<State>
 
   init(
     context: SpanContext, parent: SpanContext?, name: String, kind: SpanKind, startNs: Int64, tracer: Tracer,
@@ -109,7 +110,7 @@ public final class Span: Sendable {
     self.kind = kind
     self.startNs = startNs
     self.tracer = tracer
-    state = Mutex(State(attributes: context.isSampled ? attributes : []))
+    state = Guarded(State(attributes: context.isSampled ? attributes : []))
   }
 
   /// Whether somebody will see it.

@@ -1,5 +1,6 @@
 // The symbol table of an open index: strings stay where they lie in the file.
 internal import CTSDB
+internal import Locking
 internal import Synchronization
 public import TSModel
 
@@ -16,7 +17,7 @@ public import TSModel
   let hasEmptySymbol: Bool
 
   private let samples: [UInt32]
-  private let everyOffset: Mutex<[UInt32]>
+  private let everyOffset: Guarded<[UInt32]>
 
   /// Checks the framed table at `offset` of `source`, in one pass.
   init(_ source: any RangeReader, offset: Int, version: Int) throws(StorageError) {
@@ -41,7 +42,7 @@ public import TSModel
     guard status == TSDB_OK else { throw StorageError(status, "\(attempt), symbol \(stoppedAt)") }
     self.count = Int(count)
     self.samples = samples
-    self.everyOffset = Mutex([])
+    self.everyOffset = Guarded([])
     var first = tsdb_index_slice(offset: 0, size: 1)
     if count > 0 {
       _ = unsafe content.withUnsafeBytes { bytes in

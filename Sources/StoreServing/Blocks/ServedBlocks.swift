@@ -6,6 +6,7 @@
 //                  open blocks, the least recently used are let go beyond a bound
 //
 // A block that is let go, or is served no longer, lives on as long as a request uses it: its files stay mapped.
+internal import Locking
 public import Storage
 internal import Synchronization
 internal import TSModel
@@ -24,7 +25,7 @@ public final class ServedBlocks: Sendable {
     var clock: UInt64 = 0
   }
 
-  private let state = Mutex(State())
+  private let state = Guarded(State())
   private let openBlocksMax: Int
   private let openBlock: @Sendable (ServedBlock) throws -> Block
 

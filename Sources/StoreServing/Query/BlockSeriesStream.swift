@@ -1,4 +1,5 @@
 // The series of one selector, merged over all blocks that it concerns.
+internal import Locking
 internal import PromQL
 internal import Storage
 internal import Synchronization
@@ -101,7 +102,7 @@ final class BlockSeriesStream: SeriesStream, @unchecked Sendable {
 
 /// What could not be read. Any task may add to it.
 final class StreamNotes: Sendable {
-  private let texts = Mutex<[String]>([])
+  private let texts = Guarded<[String]>([])
 
   var warnings: [String] { texts.withLock { $0 } }
 

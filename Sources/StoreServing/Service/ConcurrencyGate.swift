@@ -1,4 +1,5 @@
 // How many requests may read blocks at one time; the others wait in the order they came.
+internal import Locking
 internal import Synchronization
 
 /// A number of places. Thread-safe.
@@ -38,7 +39,7 @@ public final class ConcurrencyGate: Sendable {
     }
   }
 
-  private let state: Mutex<State>
+  private let state: Guarded<State>
   /// How many places there are.
   public let width: Int
   /// How many may be outside at the same time; others keep their places while they wait.
@@ -49,7 +50,7 @@ public final class ConcurrencyGate: Sendable {
     precondition(width > 0, "a gate has at least one place")
     self.width = width
     outsideMax = width > Int.max / 8 ? .max : 8 * width
-    state = Mutex(State(free: width))
+    state = Guarded(State(free: width))
   }
 
   /// How many places are taken.

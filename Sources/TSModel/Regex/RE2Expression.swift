@@ -1,5 +1,6 @@
 // RE2 for expressions outside our own subset, and for the verdict on what is not valid. Its errors are told in Go's words,
 // which is what users of Prometheus know.
+private import Locking
 internal import RE2
 private import Synchronization
 
@@ -9,13 +10,13 @@ final class RE2Expression: Sendable {
   static let memoryBytesMax: Int64 = 8 << 20
 
   private let pattern: String
-  private let idle: Mutex<[RE2Object]>
+  private let idle: Guarded<[RE2Object]>
 
   /// Compiles `pattern`; throws `.regex` with Go's text where RE2 refuses it.
   init(_ pattern: String) throws(ModelError) {
     if let escape = Self.singleByteEscape(in: pattern) { throw goError("invalid escape sequence", escape) }
     self.pattern = pattern
-    idle = Mutex([try RE2Object(pattern)])
+    idle = Guarded([try RE2Object(pattern)])
   }
 
   /// Whether all of `value` matches; bytes that are not UTF-8 count as U+FFFD.

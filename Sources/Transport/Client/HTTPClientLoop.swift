@@ -8,6 +8,7 @@ internal import Curl
 #else
   internal import Musl
 #endif
+private import Locking
 private import Synchronization
 
 /// Runs transfers. Its thread starts with the first one.
@@ -29,7 +30,7 @@ private import Synchronization
   }
 
   private let options: HTTPClientOptions
-  private let shared = Mutex(Shared())
+  private let shared = Guarded(Shared())
   // The thread's own, behind nothing.
   private var multi: UnsafeMutableRawPointer?
   private var transfers: [UnsafeMutableRawPointer: HTTPTransfer] = unsafe [:]

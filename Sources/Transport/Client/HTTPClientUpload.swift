@@ -1,4 +1,5 @@
 // Bytes on their way from the task that makes them to the loop's thread that sends them.
+private import Locking
 private import Synchronization
 
 /// The body of a request while it is sent: one task writes, the loop reads. Holds at most `bytesMax` bytes and the last part
@@ -30,7 +31,7 @@ final class HTTPClientUpload: Sendable {
     var writer: CheckedContinuation<Void, Never>?
   }
 
-  private let state = Mutex(State())
+  private let state = Guarded(State())
   private let bytesMax: Int
   /// All bytes, or nil where their number is not known.
   let length: Int64?

@@ -2,6 +2,7 @@
 //
 //   server ──▶ loop: take(…) ──▶ parts ──▶ nextPart() ──▶ reader       above `bufferBytes` the loop stops taking, and goes on
 //                                                                      once half of it is read
+private import Locking
 private import Synchronization
 
 /// The head of an answer.
@@ -35,7 +36,7 @@ final class HTTPTransfer: @unchecked Sendable {
   private let bufferBytes: Int
   private let bodyBytesMax: Int
   private let headBytesMax: Int
-  private let state = Mutex(State())
+  private let state = Guarded(State())
 
   // What the loop's thread keeps, and no other touches.
   var loopHandle: CurlHandle?

@@ -1,5 +1,6 @@
 // A client's connection that speaks HTTP/2 from its first byte: what gRPC channels are made of.
 internal import CTransport
+internal import Locking
 import Synchronization
 
 /// Where a client connects to: no names, they have been looked up.
@@ -136,7 +137,7 @@ public struct HTTP2ClientStream: Sendable {
 /// What C calls back: it lives as long as the connection.
 @safe final class ClientCore: @unchecked Sendable {
   let loop: EventLoop
-  let connecting = Mutex<CheckedContinuation<String?, Never>?>(nil)
+  let connecting = Guarded<CheckedContinuation<String?, Never>?>(nil)
   let isUsable = Atomic<Bool>(false)
   private let onClosed: @Sendable () -> Void
   /// Touched by the loop's thread alone.

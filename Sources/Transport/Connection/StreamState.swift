@@ -1,5 +1,6 @@
 // What a stream's two threads share: the loop's, which has the C stream, and those of tasks, which read and write.
 internal import CTransport
+internal import Locking
 import Synchronization
 
 /// One stream of a connection, server's or client's side: what came and was not read, what is to be sent, and who waits.
@@ -67,7 +68,7 @@ import Synchronization
 
   /// A server's request and who answers it, until the task for it has begun; touched by the loop's thread alone.
   private var arrival: (core: ServerCore, request: HTTPServerRequest)?
-  private let shared = Mutex(Shared())
+  private let shared = Guarded(Shared())
   private let loop: EventLoop
   /// The C stream; touched by the loop's thread alone, nil once it has closed.
   private var stream: OpaquePointer?

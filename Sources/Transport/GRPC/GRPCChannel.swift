@@ -1,4 +1,5 @@
 // Calls to a server, or to several behind one name: connections are made when they are needed, and again when they break.
+internal import Locking
 import Synchronization
 
 /// A channel to a target: `host:port`, `unix:/path`, or a name to look up, see `EndpointName`. gRPC's `dns:///` and
@@ -26,7 +27,7 @@ public final class GRPCChannel: Sendable {
   private let headers: HTTPHeaders
   private let options: GRPCChannelOptions
   private let connectionOptions: HTTP2ClientOptions
-  private let state = Mutex(State())
+  private let state = Guarded(State())
 
   /// A channel to `target`; connects with the first call. Throws `.argument` where the target is none.
   public init(target text: String, options: GRPCChannelOptions) throws(TransportError) {

@@ -1,4 +1,5 @@
 // One call of a client: messages out, messages in, and how it ended.
+internal import Locking
 import Synchronization
 
 /// A call that a channel made. One task writes and one task reads at a time; both may be the same.
@@ -23,7 +24,7 @@ public final class GRPCClientCall: Sendable {
   private let stream: HTTP2ClientStream
   private let options: GRPCChannelOptions
   private let began: ContinuousClock.Instant
-  private let state: Mutex<State>
+  private let state: Guarded<State>
 
   init(
     path: String, kind: GRPCMethod.Kind, stream: HTTP2ClientStream, messagesSent: Int, hasFinishedSending: Bool,
@@ -34,7 +35,7 @@ public final class GRPCClientCall: Sendable {
     self.stream = stream
     self.options = options
     self.began = began
-    state = Mutex(
+    state = Guarded(
       State(
         deframer: GRPCDeframer(maxMessageBytes: options.maxReceiveMessageBytes), messagesSent: messagesSent,
         hasFinishedSending: hasFinishedSending))

@@ -1,4 +1,5 @@
 // grpc.health.v1.Health: whether services serve, asked once or watched.
+internal import Locking
 import Synchronization
 internal import TSModel
 
@@ -23,7 +24,7 @@ public final class GRPCHealth: Sendable {
     var isShutDown = false
   }
 
-  private let state = Mutex(State())
+  private let state = Guarded(State())
 
   /// Everything serves, as grpc-go's health server begins.
   public init() {}

@@ -1,4 +1,5 @@
 // One call as its handler sees it: messages in, messages out, metadata both ways.
+internal import Locking
 import Synchronization
 
 /// A call that a server answers. One task reads and one task writes at a time; both may be the same.
@@ -34,7 +35,7 @@ public final class GRPCServerCall: Sendable {
     var messagesSent = 0
   }
 
-  private let state: Mutex<State>
+  private let state: Guarded<State>
   private let request: HTTPServerRequest
   private let response: HTTPServerResponse
   private let options: GRPCServerOptions
@@ -65,7 +66,7 @@ public final class GRPCServerCall: Sendable {
     self.encoding = encoding
     self.contentType = contentType
     // As grpc-go: a client that compresses gets its answer compressed the same way.
-    state = Mutex(
+    state = Guarded(
       State(
         deframer: GRPCDeframer(maxMessageBytes: options.maxReceiveMessageBytes),
         compression: encoding == .identity || !Self.accepts(encoding, request) ? .identity : encoding))

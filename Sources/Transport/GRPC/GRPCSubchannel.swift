@@ -1,4 +1,5 @@
 // One address of a channel: at most one connection to it, and pauses between attempts that fail.
+internal import Locking
 import Synchronization
 
 /// Keeps a connection to one address.
@@ -15,7 +16,7 @@ final class GRPCSubchannel: Sendable {
   let address: PeerAddress
   private let options: HTTP2ClientOptions
   private let backoff: GRPCConnectionBackoff
-  private let state = Mutex(State())
+  private let state = Guarded(State())
 
   init(address: PeerAddress, options: HTTP2ClientOptions, backoff: GRPCConnectionBackoff) {
     self.address = address

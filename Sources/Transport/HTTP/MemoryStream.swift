@@ -1,4 +1,5 @@
 // A request and its answer in memory: for calls inside the process, and to drive handlers without a socket.
+internal import Locking
 import Synchronization
 
 /// Carries a request whose body is at hand and keeps the answer.
@@ -11,12 +12,12 @@ public final class MemoryStream: HTTPServerStream {
     var resetCode: UInt32?
   }
 
-  private let state: Mutex<State>
+  private let state: Guarded<State>
   private let partBytes: Int
 
   /// A request with this body, given in parts of at most `partBytes`.
   public init(body: [UInt8] = [], partBytes: Int = 65_536) {
-    state = Mutex(State(body: body))
+    state = Guarded(State(body: body))
     self.partBytes = max(1, partBytes)
   }
 

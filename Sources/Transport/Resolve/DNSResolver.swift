@@ -2,6 +2,7 @@
 // that does work.
 internal import CAres
 import Glibc
+internal import Locking
 import Synchronization
 
 /// A service record (RFC 2782).
@@ -121,11 +122,11 @@ public final class DNSResolver: Sendable {
 /// Who waits for an answer.
 private final class Lookup<Value: Sendable>: Sendable {
   let name: String
-  private let continuation: Mutex<CheckedContinuation<Result<Value, TransportError>, Never>?>
+  private let continuation: Guarded<CheckedContinuation<Result<Value, TransportError>, Never>?>
 
   init(name: String, _ continuation: CheckedContinuation<Result<Value, TransportError>, Never>) {
     self.name = name
-    self.continuation = Mutex(continuation)
+    self.continuation = Guarded(continuation)
   }
 
   func finish(_ result: Result<Value, TransportError>) {

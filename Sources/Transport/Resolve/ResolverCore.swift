@@ -1,6 +1,7 @@
 // The thread that c-ares lives on: it waits for answers of name servers and for orders.
 internal import CAres
 import Glibc
+internal import Locking
 import Synchronization
 
 /// A channel of c-ares, on the thread that it belongs to.
@@ -24,7 +25,7 @@ import Synchronization
   private static let channelAgeMaxSeconds = 30
 
   private let options: DNSResolverOptions
-  private let orders = Mutex(Orders())
+  private let orders = Guarded(Orders())
   /// A pipe that wakes the thread: its reading and its writing end.
   private let pipeEnds: (reads: CInt, writes: CInt)
   // Touched by the thread alone.

@@ -1,4 +1,5 @@
 // From a reply to the answer on the wire: HEAD, compression, streams that break off.
+internal import Locking
 internal import Synchronization
 
 /// Sends answers to one request, and knows what was sent.
@@ -89,13 +90,13 @@ public struct ReplySender: Sendable {
 /// Encodes a body that comes in parts.
 private final class BodyEncoder: Sendable {
   private let coding: ContentCoding
-  private let gzip: Mutex<GzipEncoder>?
-  private let zstd: Mutex<ZstdEncoder>?
+  private let gzip: Guarded<GzipEncoder>?
+  private let zstd: Guarded<ZstdEncoder>?
 
   init(_ coding: ContentCoding) throws(TransportError) {
     self.coding = coding
-    gzip = if coding == .gzip { Mutex(try GzipEncoder()) } else { nil }
-    zstd = if coding == .zstd { Mutex(try ZstdEncoder()) } else { nil }
+    gzip = if coding == .gzip { Guarded(try GzipEncoder()) } else { nil }
+    zstd = if coding == .zstd { Guarded(try ZstdEncoder()) } else { nil }
   }
 
   func encode(_ bytes: [UInt8]) throws -> [UInt8] {

@@ -1,6 +1,7 @@
 // A server of HTTP/1.1 and HTTP/2 on any number of addresses: it finds out by the first bytes which of them a client speaks.
 internal import CTransport
 import Glibc
+internal import Locking
 import Synchronization
 
 /// How a server serves.
@@ -44,7 +45,7 @@ public final class HTTPServer: Sendable {
   private let core: ServerCore
   private let options: HTTPServerOptions
   private let tls: TLSContext?
-  private let state = Mutex(State())
+  private let state = Guarded(State())
 
   /// A server that answers by `handler`. Throws `.tls` where a file cannot be read.
   public init(handler: any HTTPHandler, options: HTTPServerOptions) throws(TransportError) {

@@ -1,4 +1,5 @@
 // A component from its first listener to its last request, over sockets.
+import Locking
 import Synchronization
 import TestSupport
 import Testing
@@ -48,8 +49,8 @@ final class Gate: Sendable {
 
 /// Addresses that a service told.
 private final class Told: Sendable {
-  let http = Mutex<ListenAddress?>(nil)
-  let grpc = Mutex<ListenAddress?>(nil)
+  let http = Guarded<ListenAddress?>(nil)
+  let grpc = Guarded<ListenAddress?>(nil)
   var url: String { "http://\(http.withLock { $0.map { "\($0)" } ?? "" })" }
 }
 

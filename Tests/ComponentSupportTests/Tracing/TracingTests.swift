@@ -1,4 +1,5 @@
 // Spans on their way to a receiver.
+import Locking
 import Synchronization
 import TSModel
 import TestSupport
@@ -9,10 +10,10 @@ import Testing
 @testable import Transport
 
 private final class Receiver: SpanSender {
-  let batches = Mutex<[[FinishedSpan]]>([])
-  let failures: Mutex<[SpanSendError]>
+  let batches = Guarded<[[FinishedSpan]]>([])
+  let failures: Guarded<[SpanSendError]>
 
-  init(failures: [SpanSendError] = []) { self.failures = Mutex(failures) }
+  init(failures: [SpanSendError] = []) { self.failures = Guarded(failures) }
 
   func send(_ spans: [FinishedSpan]) async throws {
     if let failure = failures.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) { throw failure }
@@ -26,7 +27,7 @@ private final class Receiver: SpanSender {
 private final class Collector: GRPCService {
   let name = "opentelemetry.proto.collector.trace.v1.TraceService"
   let methods: [GRPCMethod] = ["Export"]
-  let received = Mutex<[(key: String?, message: [UInt8])]>([])
+  let received = Guarded<[(key: String?, message: [UInt8])]>([])
 
   func handle(method: String, call: GRPCServerCall) async throws {
     let message = try await call.onlyMessage()
@@ -76,7 +77,7 @@ private final class Collector: GRPCService {
         client_type: http
         retry_config: {retry_enabled: true, retry_initial_interval: 1s, retry_max_interval: 2s, retry_max_elapsed_time: 1m}
       """)
-    let pauses = Mutex<[Duration]>([])
+    let pauses = Guarded<[Duration]>([])
     let batches = SpanBatches(config, metrics: MetricsRegistry(), logger: .none) { duration in
       // The interval between batches passes at once, too.
       if duration != .seconds(5) { pauses.withLock { $0.append(duration) } }
@@ -106,7 +107,7 @@ private final class Collector: GRPCService {
   }
 
   @Test func otlpArrivesOverHTTP() async throws {
-    let received = Mutex<[(headers: HTTPHeaders, body: [UInt8])]>([])
+    let received = Guarded<[(headers: HTTPHeaders, body: [UInt8])]>([])
     var router = HTTPRouter()
     router.post("/custom/traces") { call in
       let body = try await call.request.collectBody(limitBytes: 1 << 20)

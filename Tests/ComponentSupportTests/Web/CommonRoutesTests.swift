@@ -1,4 +1,5 @@
 // What is logged of requests, and the routes that all components have.
+import Locking
 import Synchronization
 import TestSupport
 import Testing
@@ -102,7 +103,7 @@ import Testing
   @Test func changesOfProbesAreLoggedOnce() {
     let sink = MemorySink()
     let probes = Probes(component: "store", metrics: MetricsRegistry(), logger: Logger(sink: sink))
-    let seen = Mutex<[Bool]>([])
+    let seen = Guarded<[Bool]>([])
     probes.onReadiness { isReady in seen.withLock { $0.append(isReady) } }
     probes.setReady()
     probes.setReady()

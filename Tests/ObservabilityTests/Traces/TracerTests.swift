@@ -1,4 +1,5 @@
 // Spans, their ids on the wire, and which of them are recorded.
+import Locking
 import Synchronization
 import TestSupport
 import Testing
@@ -6,7 +7,7 @@ import Testing
 @testable import Observability
 
 private final class Kept: SpanExporter {
-  let spans = Mutex<[FinishedSpan]>([])
+  let spans = Guarded<[FinishedSpan]>([])
   func export(_ span: FinishedSpan) { spans.withLock { $0.append(span) } }
   var all: [FinishedSpan] { spans.withLock { $0 } }
 }
@@ -125,7 +126,7 @@ private struct Sad: Error {}
   }
 
   @Test func rateLimitingGivesCreditBySecond() {
-    let now = Mutex(ContinuousClock.now)
+    let now = Guarded(ContinuousClock.now)
     let sampler = Sampler.rateLimiting(perSecond: 2, clock: { now.withLock { $0 } })
     let id = TraceID(high: 1, low: 1)
     func take(_ count: Int) -> Int { (0..<count).filter { _ in sampler.isSampled(id, parent: nil) }.count }

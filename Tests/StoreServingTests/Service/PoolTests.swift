@@ -1,4 +1,5 @@
 // Threads that may block, and places for those that want them.
+import Locking
 import StoreServing
 import Synchronization
 import TSModel
@@ -50,7 +51,7 @@ import Testing
 
   /// What a task tells once it has come so far.
   private final class Steps: Sendable {
-    private let state = Mutex<Set<String>>([])
+    private let state = Guarded<Set<String>>([])
     func reach(_ step: String) { state.withLock { _ = $0.insert(step) } }
     func wait(for step: String) async { while !state.withLock({ $0.contains(step) }) { await Task.yield() } }
   }

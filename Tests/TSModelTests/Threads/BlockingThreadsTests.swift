@@ -1,5 +1,6 @@
 // Work on threads of its own: all of it is done, and never more of it at a time than there may be threads.
 import Foundation
+import Locking
 import Synchronization
 import TSModel
 import Testing
@@ -7,7 +8,7 @@ import Testing
 @Suite struct BlockingThreadsTests {
   /// How much is going on, seen by all threads.
   private final class Gauge: Sendable {
-    private let counts = Mutex<[Int]>([0, 0])
+    private let counts = Guarded<[Int]>([0, 0])
     var most: Int { counts.withLock { $0[1] } }
     func enter() {
       counts.withLock {

@@ -1,5 +1,6 @@
 // The client over HTTP/2, beside the server of this package: over TLS, where both agree on it, and without.
 import Foundation
+import Locking
 import Synchronization
 import TestSupport
 import Testing
@@ -8,9 +9,9 @@ import Testing
 
 /// Answers what the path says: `/bytes/N` so many bytes, `/echo` the body, `/hang` nothing ever.
 private final class Answers: HTTPHandler {
-  let began = Mutex(0)
-  let cancelled = Mutex(0)
-  let written = Mutex(0)
+  let began = Guarded(0)
+  let cancelled = Guarded(0)
+  let written = Guarded(0)
 
   func handle(_ request: HTTPServerRequest, _ response: HTTPServerResponse) async throws {
     began.withLock { $0 += 1 }
@@ -79,7 +80,7 @@ private final class Answers: HTTPHandler {
   func bodiesGoBothWays(_ tls: Bool, _ version: HTTPClientOptions.Version) async throws {
     try await withServer(tls: tls, version) { client, running in
       for count in [0, 1, 5_000_000] {
-        let left = Mutex(count)
+        let left = Guarded(count)
         let source = HTTPClientRequest.Body.source(length: nil) {
           let part = left.withLock { left in
             let part = min(left, 70_000)

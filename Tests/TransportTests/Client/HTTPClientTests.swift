@@ -1,5 +1,6 @@
 // The client of HTTP beside a server that is not ours, over loopback.
 import Foundation
+import Locking
 import Synchronization
 import TestSupport
 import Testing
@@ -24,7 +25,7 @@ private func options(_ change: (inout HTTPClientOptions) -> Void) -> HTTPClientO
 
 @Suite(.needsPeers("python"), .timeLimit(.minutes(2)))
 struct HTTPClientTests {
-  private static let shared = Mutex<ForeignServer?>(nil)
+  private static let shared = Guarded<ForeignServer?>(nil)
 
   private func server() throws -> ForeignServer {
     try Self.shared.withLock { shared in
@@ -64,7 +65,7 @@ struct HTTPClientTests {
 
   @Test(arguments: [true, false], ["PUT", "POST"])
   func bodiesOfASourceAreStreamed(_ isLengthKnown: Bool, _ method: String) async throws {
-    let left = Mutex(200)
+    let left = Guarded(200)
     let body = HTTPClientRequest.Body.source(length: isLengthKnown ? 200 * 50_000 : nil) {
       let isMore = left.withLock { left in
         left -= 1

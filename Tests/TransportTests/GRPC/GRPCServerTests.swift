@@ -1,4 +1,5 @@
 // What a server answers, request by request, without a socket.
+import Locking
 import Observability
 import Synchronization
 import TSModel
@@ -9,7 +10,7 @@ import Testing
 
 /// Keeps what an observer is told.
 private final class Recorder: GRPCServerObserver {
-  let lines = Mutex<[String]>([])
+  let lines = Guarded<[String]>([])
 
   func callStarted(service: String, method: GRPCMethod) { lines.withLock { $0.append("+ \(service)/\(method.name)") } }
   func callEnded(
@@ -241,7 +242,7 @@ private func ask(
         lines("\(name) after")
       }
     }
-    let lines = Mutex<[String]>([])
+    let lines = Guarded<[String]>([])
     let record: @Sendable (String) -> Void = { line in lines.withLock { $0.append(line) } }
     var options = GRPCServerOptions()
     options.interceptors = [Tracer("a", record), Tracer("b", record)]

@@ -1,5 +1,6 @@
 // The server over real sockets, asked by curl, by nghttp2's programs and by our own client.
 import Foundation
+import Locking
 import Synchronization
 import TestSupport
 import Testing
@@ -88,7 +89,7 @@ import Transport
   }
 
   @Test func whatHandlersThrowIsAnErrorForTheirClient() async throws {
-    let told = Mutex<[String]>([])
+    let told = Guarded<[String]>([])
     let sample = try await SampleServer { options in
       options.onHandlerError = { head, error in told.withLock { $0.append("\(head.path) \(error)") } }
     }
@@ -162,7 +163,7 @@ import Transport
     _ = try await running.responseHead()
     let waiting = try connection.call("GET", "/wait")
     _ = try await waiting.responseHead()
-    async let shutdown: Void = sample.server.shutdown(graceMs: 1500)
+    async let shutdown: Void = sample.server.shutdown(graceMs: 5000)
     while connection.isUsable {
       _ = try? await connection.call("GET", "/hello").collect()
       try await Task.sleep(for: .milliseconds(10))

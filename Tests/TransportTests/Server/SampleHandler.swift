@@ -1,5 +1,6 @@
 // A server for tests: what handlers do, at paths of their own.
 import Foundation
+import Locking
 import Synchronization
 import TestSupport
 import Transport
@@ -7,7 +8,7 @@ import Transport
 /// Answers at `/hello`, `/echo`, `/info`, `/big?BYTES`, `/wait`, `/throw`, `/throw-late`, `/nothing` and `/unread`.
 final class SampleHandler: HTTPHandler {
   /// Milliseconds of the continuous clock at which waiting handlers were cancelled.
-  let cancelled = Mutex<[ContinuousClock.Instant]>([])
+  let cancelled = Guarded<[ContinuousClock.Instant]>([])
   /// Bytes that `/big` handed over so far.
   let written = Atomic<Int>(0)
 

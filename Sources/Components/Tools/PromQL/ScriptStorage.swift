@@ -1,4 +1,5 @@
 // The series of a test script, in memory: what its queries read.
+internal import Locking
 internal import PromQL
 internal import Storage
 internal import Synchronization
@@ -18,7 +19,7 @@ struct ScriptSample: Sendable {
 
 /// Series by labels. Filled by one task, then read by any number.
 final class ScriptStorage: Queryable, Sendable {
-  private let series = Mutex<[Labels: [ScriptSample]]>([:])
+  private let series = Guarded<[Labels: [ScriptSample]]>([:])
 
   /// Forgets all series.
   func removeAll() { series.withLock { $0.removeAll() } }
@@ -49,10 +50,10 @@ final class ScriptStorage: Queryable, Sendable {
 
 /// All series of one selector at once.
 private final class ScriptStream: SeriesStream {
-  private let part: Mutex<ScriptPart?>
+  private let part: Guarded<ScriptPart?>
   var warnings: [String] { [] }
 
-  init(_ part: ScriptPart) { self.part = Mutex(part) }
+  init(_ part: ScriptPart) { self.part = Guarded(part) }
 
   func next() async throws -> (any SeriesPart)? {
     part.withLock { part in
