@@ -1,8 +1,8 @@
 # Every target first brings what a fresh Debian with the Swift toolchain lacks (Scripts/dependencies).
-.PHONY: help run build release test check long fuzz bench format clean
+.PHONY: help run build release test check long fuzz bench bench-queries format clean
 
 help: ## what there is
-	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: ## queries over a demo day and over a live Prometheus; says what to open
 	@Scripts/dependencies build
@@ -38,6 +38,11 @@ ROWS ?=
 bench: ## all benchmarks, or those whose name contains a word of ROWS
 	@Scripts/dependencies build bench
 	@Scripts/bench $(ROWS)
+
+SCALE ?= 0.2
+bench-queries: ## queries over the data set D at SCALE (0.2), beside Prometheus and VictoriaMetrics
+	@Scripts/dependencies build bench
+	@Scripts/bench-queries --scale $(SCALE) $(ROWS)
 
 format: ## lays out all Swift sources
 	swift format format --in-place --parallel --recursive --configuration .swift-format \

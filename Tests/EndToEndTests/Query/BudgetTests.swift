@@ -1,0 +1,50 @@
+// A query that would take more memory than it may is refused, says what would help, and harms nobody.
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct BudgetTests {
+  @Test func queriesBeyondTheMemoryAreRefusedAndSmallOnesGoOn() async throws {
+    let folder = try TemporaryFolder("budget")
+    let made = try BuiltProgram.run([
+      "tools", "bench", "generate", "--set=M1", "--scale=0.02", "--output-dir=\(folder.file("blocks"))",
+    ])
+    try #require(made.exitCode == 0, "\(made.errorText)")
+    let server = try RunningStandalone(blocks: [folder.file("blocks")], flags: ["--query.max-memory=2MiB"])
+    let time = "1767225600"
+    let large = [("query", "sum by (pod, namespace) ({__name__=~\".+\"})"), ("time", time)]
+    let small = [("query", "1 + 1"), ("time", time)]
+    var refused = 0
+    for _ in 0..<5 {
+      async let first = post(server.url + "/api/v1/query", large)
+      async let second = post(server.url + "/api/v1/query", large)
+      async let beside = post(server.url + "/api/v1/query", small)
+      for reply in [try await first, try await second] {
+        let answer = try QueryAnswer(status: reply.status, body: reply.body)
+        #expect(answer.status == 422 && answer.errorType == "execution", "\(answer.status) \(answer.error ?? "")")
+        #expect(answer.error?.contains("query.max-memory") == true, "\(answer.error ?? "")")
+        refused += 1
+      }
+      #expect(try await beside.status == 200)
+    }
+    #expect(refused == 10)
+    #expect(server.process.poll() == nil)
+    // What was charged was given back.
+    let metrics = try server.get("/metrics")
+    #expect(
+      metrics.contains("\napus_query_memory_bytes 0\n"),
+      "\(metrics.split(separator: "\n").filter { $0.contains("memory_bytes") })")
+  }
+
+  @Test func samplesBeyondTheirLimitAreRefusedInPrometheusWords() async throws {
+    let server = try RunningStandalone(
+      blocks: [try Fixtures.folder("prometheus/block-floats")], flags: ["--query.max-samples=500"])
+    let reply = try await post(
+      server.url + "/api/v1/query", [("query", "count_over_time({__name__=~\".+\"}[2h])"), ("time", "1748743100")])
+    let answer = try QueryAnswer(status: reply.status, body: reply.body)
+    #expect(answer.status == 422)
+    #expect(
+      answer.error?.contains("query processing would load too many samples into memory in query execution") == true,
+      "\(answer.error ?? "")")
+  }
+}
