@@ -55,7 +55,7 @@ final class StreamingAggregation: VectorOperator {
         let group = grouping.group(of: batch.labels[row])
         if group == dropsName.count {
           dropsName.append(false)
-          try floats.addGroup()
+          try floats.addGroup(labelBytes: grouping.labels[grouping.count - 1].count)
         }
         if batch.dropsName[row] { dropsName[group] = true }
         try unsafe floats.add(batch.floats(row), to: group)
@@ -112,8 +112,9 @@ final class StreamingAggregation: VectorOperator {
     for group in unsafe groups.indices { unsafe groups[group].deallocate() }
   }
 
-  mutating func addGroup() throws {
-    try charge.grow(by: 3 * stepCount * 8)
+  /// Room for one more group, whose labels take `labelBytes` in the table of groups.
+  mutating func addGroup(labelBytes: Int) throws {
+    try charge.grow(by: 3 * stepCount * 8 + 2 * labelBytes + 96)
     let rows = UnsafeMutableBufferPointer<Double>.allocate(capacity: 3 * stepCount)
     unsafe tsdb_row_clear(rows.baseAddress, 3 * stepCount)
     unsafe groups.append(rows)

@@ -27,6 +27,8 @@ let absent = Double(bitPattern: absentBits)
   private var storage: UnsafeMutableBufferPointer<Double>
   private var indices: [Int32] = []
   private var charge: BudgetCharge
+  /// What of labels, marks and indices is charged, bytes.
+  private var chargedBesides = 0
   private let budget: QueryBudget
   private var heldSamples = 0
 
@@ -107,6 +109,13 @@ let absent = Double(bitPattern: absentBits)
     try budget.checkSamples()
     try checkTask()
     let row = count
+    let besides = labels.usedBytes + dropsName.count + 4 * indices.count
+    if besides > chargedBesides {
+      // Arrays grow ahead of what they hold.
+      let ahead = besides + besides / 2 + 4096
+      try charge.grow(by: ahead - chargedBesides)
+      chargedBesides = ahead
+    }
     if unsafe (row + 1) * stepCount > storage.count {
       let capacity = unsafe max(row + 1, 2 * (storage.count / max(1, stepCount)))
       unsafe try charge.grow(by: (capacity * stepCount - storage.count) * 8)
