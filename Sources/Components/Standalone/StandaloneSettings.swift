@@ -52,18 +52,8 @@ struct StandaloneSettings: Sendable {
     externalPrefix = Self.prefix(command.text("web.external-prefix") ?? "")
     routePrefix = Self.prefix(command.text("web.route-prefix") ?? "")
     if !command.isGiven("web.route-prefix") { routePrefix = externalPrefix }
-    for name in command.texts("enable-feature").flatMap({ $0.split(separator: ",") }) { enable(String(name)) }
-  }
-
-  private mutating func enable(_ name: String) {
-    switch name {
-    case "promql-delayed-name-removal": engine.delaysNameRemoval = true
-    case "type-and-unit-labels": engine.usesTypeAndUnitLabels = true
-    case "promql-per-step-stats": engine.reportsPerStepStatistics = true
-    case "use-start-timestamps": engine.usesStartTimestamps = true
-    case "promql-x-functions": parser.extendedFunctions = true
-    default: if !parser.enable(feature: name) { unknownFeatures.append(name) }
-    }
+    for name in command.texts("enable-feature").flatMap({ $0.split(separator: ",") }).map(String.init)
+    where !engine.enable(feature: name) && !parser.enable(feature: name) { unknownFeatures.append(name) }
   }
 
   private static func positive(_ name: String, _ command: ParsedCommand) throws(ConfigurationError) -> Int64 {

@@ -25,4 +25,17 @@ public struct EngineOptions: Sendable {
 
   /// The choices that Prometheus starts with.
   public init() {}
+
+  /// Enables what the feature flag `name` stands for. False where it is no flag of evaluation; it may be one of the language
+  /// (`ParserOptions`).
+  public mutating func enable(feature name: String) -> Bool {
+    switch name {
+    case "promql-delayed-name-removal": delaysNameRemoval = true
+    case "promql-per-step-stats": reportsPerStepStatistics = true
+    case "type-and-unit-labels": usesTypeAndUnitLabels = true
+    case "use-start-timestamps": usesStartTimestamps = true
+    default: return false
+    }
+    return true
+  }
 }

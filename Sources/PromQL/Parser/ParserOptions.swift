@@ -32,6 +32,7 @@ public struct ParserOptions: Hashable, Sendable {
     case "promql-extended-range-selectors": extendedRangeSelectors = true
     case "promql-binop-fill-modifiers": binopFillModifiers = true
     case "promql-duration-expr": durationExpressions = true
+    case "promql-x-functions": extendedFunctions = true
     default: return false
     }
     return true

@@ -137,23 +137,12 @@ enum QueryCommand {
     var parser = ParserOptions()
     engine.samplesMax = max(0, command.integer("query.max-samples") ?? 0)
     for name in command.texts("enable-feature").flatMap({ $0.split(separator: ",") }).map(String.init) {
-      if !enable(name, &engine, &parser) { printError("apus: warning: there is no feature \(printable(name))\n") }
+      if !engine.enable(feature: name), !parser.enable(feature: name) {
+        printError("apus: warning: there is no feature \(printable(name))\n")
+      }
     }
     return try await FolderSource(
       dataFolder: dataFolder, blockFolders: blockFolders, engine: engine, parser: parser, logger: Logger(level: .warn))
-  }
-
-  /// Enables a feature; false where there is none of that name.
-  private static func enable(_ name: String, _ engine: inout EngineOptions, _ parser: inout ParserOptions) -> Bool {
-    switch name {
-    case "promql-delayed-name-removal": engine.delaysNameRemoval = true
-    case "type-and-unit-labels": engine.usesTypeAndUnitLabels = true
-    case "promql-per-step-stats": engine.reportsPerStepStatistics = true
-    case "use-start-timestamps": engine.usesStartTimestamps = true
-    case "promql-x-functions": parser.extendedFunctions = true
-    default: return parser.enable(feature: name)
-    }
-    return true
   }
 }
 
