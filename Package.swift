@@ -98,9 +98,9 @@ let package = Package(
       "Transport", ["Locking", "CTransport", "TSModel", "Observability", "Curl", "CAres", "Zlib", "Zstd", "Snappy"]),
     library("ObjectStore", ["Locking", "TSModel", "Observability", "OpenSSL"]),
     library("BucketBlocks", ["Locking", "TSModel", "Observability", "Storage", "ObjectStore"]),
-    library("PromQL", ["CTSDB", "TSModel"]),
+    library("PromQL", ["Locking", "CTSDB", "TSModel"]),
     library("StoreAPI", ["CTSDB", "TSModel", "Transport"]),
-    library("HTTPAPI", ["CTSDB", "TSModel", "Observability", "PromQL", "Transport"]),
+    library("HTTPAPI", ["Locking", "CTSDB", "TSModel", "Observability", "PromQL", "Transport"]),
     library(
       "StoreServing",
       ["Locking", "CTSDB", "TSModel", "Observability", "Transport", "Storage", "StoreAPI", "PromQL"]),

@@ -4,6 +4,7 @@
 //   entry                {"query":"up","timestamp_sec":1748826000} zeroes ,     all zeroes where none runs
 //
 // What is left in the file after a crash are the queries that ran then.
+internal import Locking
 internal import Observability
 internal import PromQL
 internal import Synchronization
@@ -28,7 +29,7 @@ public final class QueryQueue: Sendable {
 
   /// The most queries that run at a time.
   public let width: Int
-  private let state: Mutex<State>
+  private let state: Guarded<State>
   private let write: Write?
   private let nowS: @Sendable () -> Int64
 
@@ -40,7 +41,7 @@ public final class QueryQueue: Sendable {
     self.width = width
     self.write = write
     self.nowS = nowS
-    state = Mutex(State(free: Array((0..<width).reversed())))
+    state = Guarded(State(free: Array((0..<width).reversed())))
   }
 
   /// Bytes of the file.

@@ -1,5 +1,6 @@
 // What a query has to tell beside its answer: warnings and infos, with the place in the query that they are about.
 internal import CTSDB
+internal import Locking
 internal import Synchronization
 internal import TSModel
 
@@ -29,7 +30,7 @@ public final class Annotations: Sendable {
     var ofSources: Set<String> = []
   }
 
-  private let found = Mutex(Found())
+  private let found = Guarded(Found())
   private let query: String
 
   /// None yet, for the query with this text.

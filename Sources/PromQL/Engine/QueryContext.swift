@@ -1,4 +1,5 @@
 // What all parts of one running query share.
+internal import Locking
 internal import Synchronization
 internal import TSModel
 
@@ -22,7 +23,7 @@ final class QueryContext: Sendable {
   let annotations: Annotations
   /// Whether operators hold all their rows, so that rows whose labels become equal can be put together.
   let holdsRows: Bool
-  private let endOfTime: Mutex<ContinuousClock.Instant?>
+  private let endOfTime: Guarded<ContinuousClock.Instant?>
 
   init(
     queryable: any Queryable, options: EngineOptions, lookbackMs: Int64, budget: QueryBudget,
@@ -34,7 +35,7 @@ final class QueryContext: Sendable {
     self.budget = budget
     self.annotations = annotations
     self.holdsRows = holdsRows
-    endOfTime = Mutex(deadline)
+    endOfTime = Guarded(deadline)
   }
 
   /// When the query is given up.

@@ -2,6 +2,7 @@
 //
 // A part of the query that is evaluated at other steps, a subquery or what is the same at every step, has counts of its own. What
 // they are to the steps around is known only once all of it is evaluated, so they are put together in the end.
+internal import Locking
 internal import Synchronization
 internal import TSModel
 
@@ -82,12 +83,12 @@ final class SampleCounts: Sendable {
     var parts: [(SampleCounts, Use)] = []
   }
 
-  private let state: Mutex<State>
+  private let state: Guarded<State>
   private let stepCount: Int
 
   init(stepCount: Int) {
     self.stepCount = stepCount
-    state = Mutex(State(tally: SampleTally(stepCount: stepCount)))
+    state = Guarded(State(tally: SampleTally(stepCount: stepCount)))
   }
 
   /// Adds the numbers of a part of a stream.
