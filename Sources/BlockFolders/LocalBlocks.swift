@@ -125,7 +125,7 @@ public final class LocalBlocks: Sendable {
   }
 
   private func look(at watched: Watched, _ before: State, _ now: inout State) async throws {
-    let view = try await watched.fetcher.fetch()
+    let view = try await stableView(of: watched, before)
     for meta in view.blocks where now.known[meta.ulid] == nil {
       var entry = ServedBlock(meta)
       // Deleting series writes this file anew.
@@ -145,6 +145,19 @@ public final class LocalBlocks: Sendable {
       } else {
         now.problems[ulid] = reason
       }
+    }
+  }
+
+  /// What is in a folder, without a hole in it: who compacts writes the new block first and then deletes those that it was made of,
+  /// so that a look which misses a block that was there may have begun before the new one was. The next look sees it.
+  private func stableView(of watched: Watched, _ before: State) async throws -> BlockView {
+    let inside = watched.folder.path + "/"
+    var known = Set(before.paths.filter { $0.value.hasPrefix(inside) }.keys)
+    while true {
+      let view = try await watched.fetcher.fetch()
+      let now = Set(view.blocks.ids)
+      if known.subtracting(now).isEmpty { return view }
+      known = now
     }
   }
 

@@ -9,29 +9,14 @@ import Testing
     async throws
   {
     let scratch = try TemporaryFolder("live")
-    let (port, exporterPort) = (try freePort(), try freePort())
-    let exporter = try RunningProcess(
-      try Peers.require("node-exporter"),
-      ["--web.listen-address=127.0.0.1:\(exporterPort)", "--no-collector.systemd"])
-    let server = try await PrometheusServer(
-      dataFolder: scratch.file("data"), scratch: scratch, port: port,
-      scrapeConfiguration: """
-        global: {scrape_interval: 1s}
-        scrape_configs:
-        - job_name: prometheus
-          static_configs: [{targets: ['127.0.0.1:\(port)']}]
-        - job_name: node
-          static_configs: [{targets: ['127.0.0.1:\(exporterPort)']}]
-
-        """,
-      blockDuration: "4s")
+    let scene = try await ScrapedPrometheus(scratch, blockDuration: "4s")
+    let server = scene.server
     // The first scrape comes five seconds after the start, the first block about six after that.
     let seconds = isLongTier ? 120 : 40
     for _ in 0..<seconds where Fixtures.blocks(in: server.dataFolder).count < (isLongTier ? 20 : 3) {
       try await Task.sleep(nanoseconds: 1_000_000_000)
     }
-    server.stop()
-    exporter.stop()
+    scene.stop()
 
     // A copy that holds only the blocks; promtool wants a folder for the log beside them.
     let copy = scratch.file("copy")

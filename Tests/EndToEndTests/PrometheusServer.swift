@@ -88,3 +88,36 @@ final class PrometheusServer: Sendable {
 
   func stop() { process.stop() }
 }
+
+/// A Prometheus that scrapes itself and a node-exporter once a second, and cuts short blocks.
+struct ScrapedPrometheus {
+  let server: PrometheusServer
+  private let exporter: RunningProcess
+
+  /// Its data lies in `data` in the scratch folder. `jobOptions` are more options of the job that scrapes the server itself.
+  init(
+    _ scratch: TemporaryFolder, jobOptions: String? = nil, blockDuration: String, largestBlockDuration: String? = nil
+  ) async throws {
+    let (port, exporterPort) = (try freePort(), try freePort())
+    exporter = try RunningProcess(
+      try Peers.require("node-exporter"),
+      ["--web.listen-address=127.0.0.1:\(exporterPort)", "--no-collector.systemd"])
+    let options = jobOptions.map { ", \($0)" } ?? ""
+    server = try await PrometheusServer(
+      dataFolder: scratch.file("data"), scratch: scratch, port: port,
+      scrapeConfiguration: """
+        global: {scrape_interval: 1s}
+        scrape_configs:
+        - {job_name: prometheus, static_configs: [{targets: ['127.0.0.1:\(port)']}]\(options)}
+        - {job_name: node, static_configs: [{targets: ['127.0.0.1:\(exporterPort)']}]}
+
+        """,
+      blockDuration: blockDuration, largestBlockDuration: largestBlockDuration)
+  }
+
+  /// Ends both.
+  func stop() {
+    server.stop()
+    exporter.stop()
+  }
+}

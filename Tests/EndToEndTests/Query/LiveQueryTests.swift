@@ -4,34 +4,6 @@ import TestSupport
 import Testing
 
 @Suite struct LiveQueryTests {
-  /// A Prometheus that scrapes, and the exporter that it scrapes.
-  private struct Scene {
-    let server: PrometheusServer
-    let exporter: RunningProcess
-  }
-
-  private func scene(_ scratch: TemporaryFolder) async throws -> Scene {
-    let (port, exporterPort) = (try freePort(), try freePort())
-    let exporter = try RunningProcess(
-      try Peers.require("node-exporter"),
-      ["--web.listen-address=127.0.0.1:\(exporterPort)", "--no-collector.systemd"])
-    let server = try await PrometheusServer(
-      dataFolder: scratch.file("data"), scratch: scratch, port: port,
-      scrapeConfiguration: """
-        global: {scrape_interval: 1s}
-        scrape_configs:
-        - job_name: prometheus
-          scrape_protocols: [PrometheusProto, OpenMetricsText1.0.0, PrometheusText0.0.4]
-          always_scrape_classic_histograms: true
-          static_configs: [{targets: ['127.0.0.1:\(port)']}]
-        - job_name: node
-          static_configs: [{targets: ['127.0.0.1:\(exporterPort)']}]
-
-        """,
-      blockDuration: "4s", largestBlockDuration: "36s")
-    return Scene(server: server, exporter: exporter)
-  }
-
   /// The range that the blocks in a folder cover, milliseconds; the end is exclusive.
   private func range(of folder: String) -> (startMs: Int64, endMs: Int64)? {
     var range: (startMs: Int64, endMs: Int64)?
@@ -92,11 +64,10 @@ import Testing
 
   @Test(.needsPeers("prometheus", "node-exporter")) func answersAsThePrometheusThatWritesTheBlocks() async throws {
     let scratch = try TemporaryFolder("live-queries")
-    let scene = try await scene(scratch)
-    defer {
-      scene.server.stop()
-      scene.exporter.stop()
-    }
+    let scene = try await ScrapedPrometheus(
+      scratch, jobOptions: "scrape_protocols: [PrometheusProto], always_scrape_classic_histograms: true",
+      blockDuration: "4s", largestBlockDuration: "36s")
+    defer { scene.stop() }
     let folder = scene.server.dataFolder
     for _ in 0..<60 where Fixtures.blocks(in: folder).count < 3 { try await Task.sleep(nanoseconds: 1_000_000_000) }
     let ours = try RunningStandalone(blocks: [folder], flags: ["--blocks.sync-interval=200ms"])
