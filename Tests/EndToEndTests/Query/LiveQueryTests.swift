@@ -39,7 +39,7 @@ import Testing
       "histogram_quantile(0.9, sum by (le) (rate(prometheus_http_request_duration_seconds_bucket[10s])))",
       "histogram_quantile(0.5, sum by (le, handler) (prometheus_http_response_size_bytes_bucket))",
       "histogram_quantile(0.99, prometheus_http_request_duration_seconds)",
-      "histogram_quantile(0.9, sum(rate(prometheus_http_request_duration_seconds[10s])))",
+      "histogram_quantile(0.9, sum(prometheus_http_request_duration_seconds))",
       "histogram_count(prometheus_http_request_duration_seconds)",
       "histogram_sum(prometheus_http_request_duration_seconds)",
       "histogram_avg(sum(prometheus_http_request_duration_seconds))",
