@@ -22,6 +22,8 @@ public struct QueryAPI: Sendable {
   public var queue: QueryQueue?
   /// Where queries are written down.
   public var queryLog: QueryLog?
+  /// What is counted of them.
+  public var metrics: QueryMetrics?
 
   /// An API that answers by `engine` from `source`.
   public init(engine: QueryEngine, source: any Source, options: QueryAPIOptions = QueryAPIOptions()) {

@@ -28,11 +28,12 @@ extension QueryAPI {
       queueS = watch.seconds
       try checkDeadline(request)
       if streams, let stream = try await engine.stream(request, from: source) {
-        let (log, waitedS) = (queryLog, queueS)
+        let (log, metrics, waitedS) = (queryLog, metrics, queueS)
         let answer = try StreamedAnswer(stream, dialect, ending: ending) { statistics, failure in
           var statistics = statistics
           statistics.queueS = waitedS
           statistics.totalS = waitedS + statistics.evaluationS
+          metrics?.observe(statistics)
           log?.write(request, call, statistics, failure: failure)
         }
         return .reply(try await answer.reply())
@@ -40,6 +41,7 @@ extension QueryAPI {
       var result = try await engine.answer(request, from: source)
       result.statistics.queueS = queueS
       result.statistics.totalS = watch.seconds
+      metrics?.observe(result.statistics)
       queryLog?.write(request, call, result.statistics, failure: nil)
       return .result(result)
     } catch {

@@ -31,8 +31,9 @@ struct StandaloneAPI {
       let file = try StateFile.lines(path)
       api.queryLog = QueryLog { file.append(line: $0) }
     }
+    api.metrics = QueryMetrics(context.metrics)
     addStatus(to: &api, source)
-    addMetrics(api.queue)
+    addMetrics(api.queue, hasLog: api.queryLog != nil)
     return api
   }
 
@@ -68,6 +69,8 @@ struct StandaloneAPI {
     }
     let flags = context.flagValues(StandaloneCommand.spec.flags + CommonFlags.global)
     api.status.flags = { flags }
+    let features = features
+    api.status.features = { features }
     let blocks = blocks
     api.status.tsdb = SeriesStatistics(source) {
       var facts = SeriesStatistics.Facts()
@@ -79,13 +82,44 @@ struct StandaloneAPI {
     }
   }
 
-  private func addMetrics(_ queue: QueryQueue?) {
+  /// What `/api/v1/features` tells, in Prometheus' groups.
+  private var features: [(group: String, features: [(name: String, isOn: Bool)])] {
+    let (engine, parser) = (settings.engine, settings.parser)
+    return [
+      (
+        "api",
+        ["label_values_match", "query_stats", "query_warnings", "time_range_labels", "time_range_series"].map {
+          ($0, true)
+        }
+      ),
+      (
+        "promql",
+        [
+          ("anchored", parser.extendedRangeSelectors), ("at_modifier", true), ("bool", true), ("by", true),
+          ("delayed_name_removal", engine.delaysNameRemoval), ("duration_expr", parser.durationExpressions),
+          ("fill", parser.binopFillModifiers), ("fill_left", parser.binopFillModifiers),
+          ("fill_right", parser.binopFillModifiers), ("group_left", true), ("group_right", true), ("ignoring", true),
+          ("negative_offset", true), ("offset", true), ("on", true), ("per_query_lookback_delta", true),
+          ("per_step_stats", engine.reportsPerStepStatistics), ("smoothed", parser.extendedRangeSelectors),
+          ("subqueries", true), ("type_and_unit_labels", engine.usesTypeAndUnitLabels), ("without", true),
+        ]
+      ),
+    ]
+  }
+
+  private func addMetrics(_ queue: QueryQueue?, hasLog: Bool) {
     guard let queue else { return }
     context.metrics.collect { metrics in
+      let (running, waiting) = (queue.runningCount, queue.waitingCount)
+      metrics.gauge("apus_query_running", "Queries that are being answered now.", Double(running), labels: [:])
+      metrics.gauge("apus_query_waiting", "Queries that wait until others have ended.", Double(waiting), labels: [:])
       metrics.gauge(
-        "apus_query_running", "Queries that are being answered now.", Double(queue.runningCount), labels: [:])
+        "prometheus_engine_queries", "Queries that are being answered or wait.", Double(running + waiting), labels: [:])
       metrics.gauge(
-        "apus_query_waiting", "Queries that wait until others have ended.", Double(queue.waitingCount), labels: [:])
+        "prometheus_engine_queries_concurrent_max", "The most queries that are answered at a time.",
+        Double(queue.width), labels: [:])
+      metrics.gauge(
+        "prometheus_engine_query_log_enabled", "1 where queries are written to a log.", hasLog ? 1 : 0, labels: [:])
     }
   }
 }

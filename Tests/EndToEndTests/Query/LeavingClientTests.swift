@@ -24,19 +24,21 @@ import Testing
       blocks: [(block as NSString).deletingLastPathComponent], flags: ["--query.timeout=10m"])
     // The block begins there.
     let form = [("query", query), ("start", "1748736000"), ("end", "1748746000"), ("step", "1")]
-    // This process may be kept from looking by other tests; not three times.
+    // This process may be kept from looking by other tests, and find the query at its end; not five times.
     var elapsed: [Duration] = []
-    while elapsed.count < 3 {
-      elapsed.append(try await timeToEnd(server, form))
-      if elapsed[elapsed.count - 1] < .seconds(2) { break }
+    for _ in 0..<5 {
+      guard let time = try await timeToEnd(server, form) else { continue }
+      elapsed.append(time)
+      if time < .seconds(2) { break }
     }
     say("a client left: its query ended after \(elapsed)")
     // 100 ms where nothing else runs.
-    #expect(elapsed[elapsed.count - 1] < .seconds(2), "\(elapsed)")
+    let last = try #require(elapsed.last, "each query was over before it could be left")
+    #expect(last < .seconds(2), "\(elapsed)")
   }
 
-  /// Asks, leaves in the midst of it, and tells how long the query ran on.
-  private func timeToEnd(_ server: RunningStandalone, _ form: [(String, String)]) async throws -> Duration {
+  /// Asks, leaves in the midst of it, and tells how long the query ran on; nil where it was over before.
+  private func timeToEnd(_ server: RunningStandalone, _ form: [(String, String)]) async throws -> Duration? {
     let url = server.url + "/api/v1/query_range"
     let request = Task { try await post(url, form) }
     let asked = ContinuousClock.now
@@ -44,7 +46,11 @@ import Testing
       try await Task.sleep(for: .milliseconds(2))
     }
     try await Task.sleep(for: .milliseconds(300))
-    try #require(try await runningQueries(server) == 1, "the query was over too soon to be left")
+    guard try await runningQueries(server) == 1 else {
+      request.cancel()
+      _ = try? await request.value
+      return nil
+    }
     let left = ContinuousClock.now
     request.cancel()
     while try await runningQueries(server) > 0, ContinuousClock.now - left < .seconds(20) {
