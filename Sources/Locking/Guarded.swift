@@ -2,8 +2,6 @@
 //
 // Synchronization.Mutex it is, everywhere but under the thread sanitizer: that does not see the futex of Swift 6.3's Mutex on Linux and
 // reports correct programs. Built with APUS_SANITIZER=thread, the lock is one of pthreads, which it sees.
-public import Synchronization
-
 #if APUS_THREAD_SANITIZER
   internal import Glibc
 
@@ -38,6 +36,8 @@ public import Synchronization
     }
   }
 #else
+  public import Synchronization
+
   /// A value that is reached under its lock alone.
   public typealias Guarded<Value: ~Copyable> = Mutex<Value>
 #endif

@@ -61,8 +61,33 @@ struct QueryAnswer {
   }
 }
 
-/// What is different, or nil. Floats count as equal within a relative 1e-9, or the absolute tolerance.
-func difference(_ ours: QueryAnswer, _ theirs: QueryAnswer, absoluteTolerance: Double = 0) -> String? {
+extension QueryAnswer {
+  /// The answer without buckets that hold next to nothing of their histogram.
+  var withoutTinyBuckets: QueryAnswer {
+    var answer = self
+    for (labels, points) in series {
+      answer.series[labels] = points.map { point in
+        guard case .histogram(let count, let sum, let buckets) = point.value else { return point }
+        let least = 1e-12 * max(1, abs(Double(count) ?? 1))
+        let kept = buckets.filter { bucket in bucket.last.flatMap(Double.init).map { abs($0) > least } ?? true }
+        return (point.time, .histogram(count: count, sum: sum, buckets: kept))
+      }
+    }
+    return answer
+  }
+}
+
+/// How near two floats must be to count as equal: within either.
+struct Tolerance {
+  var relative = 1e-9
+  var absolute = 0.0
+}
+
+/// What is different, or nil.
+func difference(
+  _ ours: QueryAnswer, _ theirs: QueryAnswer, relativeTolerance: Double = 1e-9, absoluteTolerance: Double = 0
+) -> String? {
+  let tolerance = Tolerance(relative: relativeTolerance, absolute: absoluteTolerance)
   if ours.status != theirs.status || ours.errorType != theirs.errorType {
     return "status \(ours.status) \(ours.error ?? "") instead of \(theirs.status) \(theirs.error ?? "")"
   }
@@ -76,7 +101,7 @@ func difference(_ ours: QueryAnswer, _ theirs: QueryAnswer, absoluteTolerance: D
     guard mine.map(\.time) == points.map(\.time) else {
       return "series {\(labels)}: \(mine.count) points instead of \(points.count), or at other times"
     }
-    for (mine, theirs) in zip(mine, points) where !isEqual(mine.value, theirs.value, absoluteTolerance) {
+    for (mine, theirs) in zip(mine, points) where !isEqual(mine.value, theirs.value, tolerance) {
       return "series {\(labels)} at \(theirs.time): \(mine.value) instead of \(theirs.value)"
     }
   }
@@ -86,7 +111,7 @@ func difference(_ ours: QueryAnswer, _ theirs: QueryAnswer, absoluteTolerance: D
   return nil
 }
 
-private func isEqual(_ a: QueryAnswer.Value, _ b: QueryAnswer.Value, _ tolerance: Double) -> Bool {
+private func isEqual(_ a: QueryAnswer.Value, _ b: QueryAnswer.Value, _ tolerance: Tolerance) -> Bool {
   switch (a, b) {
   case (.text(let a), .text(let b)): return isClose(a, b, tolerance)
   case (.histogram(let countA, let sumA, let bucketsA), .histogram(let countB, let sumB, let bucketsB)):
@@ -100,11 +125,11 @@ private func isEqual(_ a: QueryAnswer.Value, _ b: QueryAnswer.Value, _ tolerance
   }
 }
 
-private func isClose(_ a: String, _ b: String, _ tolerance: Double) -> Bool {
+private func isClose(_ a: String, _ b: String, _ tolerance: Tolerance) -> Bool {
   if a == b { return true }
   guard let x = Double(a.replacingOccurrences(of: "Inf", with: "inf")),
     let y = Double(b.replacingOccurrences(of: "Inf", with: "inf"))
   else { return false }
   if x.isNaN && y.isNaN { return true }
-  return x == y || abs(x - y) <= max(1e-9 * max(abs(x), abs(y)), tolerance)
+  return x == y || abs(x - y) <= max(tolerance.relative * max(abs(x), abs(y)), tolerance.absolute)
 }

@@ -24,6 +24,8 @@ struct ScriptRunner {
   /// The engine that scripts are written for.
   init() {
     var options = EngineOptions()
+    // A script's queries take as long as they take.
+    options.timeoutMs = 0
     options.delaysNameRemoval = true
     options.usesStartTimestamps = true
     engine = QueryEngine(options: options, parserOptions: .everything)
