@@ -13,6 +13,9 @@ public struct QueryAPIOptions: Sendable {
   public var queryBytesMax = Int.max
   /// The most bytes of a formatted query.
   public var formattedBytesMax = 64 << 20
+  /// Threads that queries are computed on, so that what else the process answers does not wait for them; nil: those of all
+  /// tasks.
+  public var threads: BlockingThreads?
   /// What the memory of all queries is charged to.
   public var budget: MemoryBudget?
   /// Which pages may read answers.

@@ -27,9 +27,13 @@ extension QueryAPI {
       defer { if let place { queue?.leave(place) } }
       queueS = watch.seconds
       try checkDeadline(request)
-      if streams, let stream = try await engine.stream(request, from: source) {
+      let (threads, engine, source) = (options.threads, engine, source)
+      if streams,
+        let stream = try await withTaskExecutorPreference(
+          threads, operation: { try await engine.stream(request, from: source) })
+      {
         let (log, metrics, waitedS) = (queryLog, metrics, queueS)
-        let answer = try StreamedAnswer(stream, dialect, ending: ending) { statistics, failure in
+        let answer = try StreamedAnswer(stream, dialect, threads: threads, ending: ending) { statistics, failure in
           var statistics = statistics
           statistics.queueS = waitedS
           statistics.totalS = waitedS + statistics.evaluationS
@@ -38,7 +42,7 @@ extension QueryAPI {
         }
         return .reply(try await answer.reply())
       }
-      var result = try await engine.answer(request, from: source)
+      var result = try await withTaskExecutorPreference(threads) { try await engine.answer(request, from: source) }
       result.statistics.queueS = queueS
       result.statistics.totalS = watch.seconds
       metrics?.observe(result.statistics)

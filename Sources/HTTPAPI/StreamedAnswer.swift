@@ -8,6 +8,7 @@ internal import Transport
 final class StreamedAnswer: @unchecked Sendable {
   private let stream: QueryStream
   private let dialect: Dialect
+  private let threads: BlockingThreads?
   private let ending: @Sendable (QueryResult) throws -> String
   private let onEnd: @Sendable (QueryStatistics, _ failure: String?) -> Void
   private let times: [UInt8]
@@ -17,14 +18,16 @@ final class StreamedAnswer: @unchecked Sendable {
   /// Bytes that are handed over at a time.
   private static let pieceBytes = 64 << 10
 
-  /// `ending` gives what stands behind the series, from the comma on; `onEnd` is told once how it went, unless the beginning
+  /// Series are computed on `threads`, where there are some. `ending` gives what stands behind the series, from the comma on; `onEnd` is told once how it went, unless the beginning
   /// fails already.
   init(
-    _ stream: QueryStream, _ dialect: Dialect, ending: @escaping @Sendable (QueryResult) throws -> String,
+    _ stream: QueryStream, _ dialect: Dialect, threads: BlockingThreads?,
+    ending: @escaping @Sendable (QueryResult) throws -> String,
     onEnd: @escaping @Sendable (QueryStatistics, _ failure: String?) -> Void
   ) throws {
     self.stream = stream
     self.dialect = dialect
+    self.threads = threads
     self.ending = ending
     self.onEnd = onEnd
     times = try JSONBytes.times(of: stream.grid)
@@ -65,7 +68,9 @@ final class StreamedAnswer: @unchecked Sendable {
         if try part?.write(to: &json) == true { continue }
         part = nil
       }
-      guard let series = try await stream.next() else { return false }
+      guard let series = try await withTaskExecutorPreference(threads, operation: { try await stream.next() }) else {
+        return false
+      }
       let next = QueryData(partOf: series, times: times, isFirst: !hasSeries)
       hasSeries = hasSeries || next.seriesCount > 0
       part = next

@@ -23,6 +23,7 @@ struct StandaloneAPI {
     }
     var options = QueryAPIOptions()
     options.budget = budget
+    options.threads = BlockingThreads(countMax: ProcessFacts.processorCount)
     options.allowedOrigins = context.command.isOn("web.disable-cors") ? .none : .all
     var api = QueryAPI(
       engine: QueryEngine(options: settings.engine, parserOptions: settings.parser), source: source, options: options)
