@@ -40,10 +40,17 @@ public final class LocalBlocks: Sendable {
     let fetcher: BlockFetcher
   }
 
+  /// A block that is served.
+  private struct Found {
+    var entry: ServedBlock
+    var path: String
+    /// Which of the folders it lies in.
+    var folder: Int
+    var chunkCount: Int64
+  }
+
   private struct State {
-    var paths: [ULID: String] = [:]
-    var known: [ULID: ServedBlock] = [:]
-    var chunkCounts: [ULID: Int64] = [:]
+    var known: [ULID: Found] = [:]
     var problems: [ULID: String] = [:]
     var unreadable: [String: String] = [:]
   }
@@ -76,7 +83,7 @@ public final class LocalBlocks: Sendable {
     let state = SharedState()
     self.state = state
     catalog = ServedBlocks(openBlocksMax: openBlocksMax) { entry in
-      guard let path = state.value.withLock({ $0.paths[entry.ulid] }) else {
+      guard let path = state.value.withLock({ $0.known[entry.ulid]?.path }) else {
         throw StorageError(.notFound, "open block \(entry.ulid): it is served no longer")
       }
       return try Block.open(path: path)
@@ -94,7 +101,7 @@ public final class LocalBlocks: Sendable {
   public var problems: [ULID: String] { state.value.withLock { $0.problems } }
 
   /// How many chunks the blocks have, as their meta.json say.
-  public var chunkCount: Int64 { state.value.withLock { $0.chunkCounts.values.reduce(0, &+) } }
+  public var chunkCount: Int64 { state.value.withLock { $0.known.values.reduce(0) { $0 &+ $1.chunkCount } } }
 
   /// One look at all folders. A folder that cannot be read keeps what was served from it. Throws `CancellationError`.
   public func sync() async throws { try await gate.run { _ in try await look() } }
@@ -102,37 +109,38 @@ public final class LocalBlocks: Sendable {
   private func look() async throws {
     let before = state.value.withLock { $0 }
     var now = State()
-    for watched in watched {
+    for folder in watched.indices {
       do {
-        try await look(at: watched, before, &now)
+        try await look(at: folder, before, &now)
       } catch is CancellationError {
         throw CancellationError()
       } catch {
-        now.unreadable[watched.folder.path] = "\(error)"
-        let inside = watched.folder.path + "/"
-        for (ulid, path) in before.paths where path.hasPrefix(inside) && now.paths[ulid] == nil {
-          now.paths[ulid] = path
-          now.known[ulid] = before.known[ulid]
+        now.unreadable[watched[folder].folder.path] = "\(error)"
+        for (ulid, found) in before.known where found.folder == folder && now.known[ulid] == nil {
+          now.known[ulid] = found
         }
       }
     }
     note(now, before)
-    // Paths first: the catalog opens by them.
+    // What is known first: the catalog opens by it.
     let found = now
     state.value.withLock { $0 = found }
-    catalog.replace(with: Array(found.known.values))
-    await open(found.known.values.filter { before.known[$0.ulid] != $0 })
+    catalog.replace(with: found.known.values.map(\.entry))
+    await open(found.known.values.map(\.entry).filter { before.known[$0.ulid]?.entry != $0 })
   }
 
-  private func look(at watched: Watched, _ before: State, _ now: inout State) async throws {
-    let view = try await stableView(of: watched, before)
+  private func look(at folder: Int, _ before: State, _ now: inout State) async throws {
+    let watched = watched[folder]
+    let view = try await stableView(of: folder, before)
     for meta in view.blocks where now.known[meta.ulid] == nil {
       var entry = ServedBlock(meta)
-      // Deleting series writes this file anew.
-      entry.revision = try? await watched.bucket.attributes("\(meta.ulid)/tombstones").modifiedMs
-      now.known[meta.ulid] = entry
-      now.chunkCounts[meta.ulid] = Int64(clamping: meta.stats.chunkCount)
-      now.paths[meta.ulid] = "\(watched.folder.path)/\(meta.ulid)"
+      // Deleting series from a Prometheus writes this file anew; a bucket's blocks never change.
+      if !watched.folder.hasMarks {
+        entry.revision = try? await watched.bucket.attributes("\(meta.ulid)/tombstones").modifiedMs
+      }
+      now.known[meta.ulid] = Found(
+        entry: entry, path: "\(watched.folder.path)/\(meta.ulid)", folder: folder,
+        chunkCount: Int64(clamping: meta.stats.chunkCount))
     }
     for (ulid, aside) in view.setAside where aside.state == .malformedMeta || aside.state == .failed {
       now.problems[ulid] = aside.reason
@@ -141,7 +149,6 @@ public final class LocalBlocks: Sendable {
     for (ulid, reason) in view.failures where now.known[ulid] == nil {
       if let known = before.known[ulid] {
         now.known[ulid] = known
-        now.paths[ulid] = before.paths[ulid]
       } else {
         now.problems[ulid] = reason
       }
@@ -150,11 +157,10 @@ public final class LocalBlocks: Sendable {
 
   /// What is in a folder, without a hole in it: who compacts writes the new block first and then deletes those that it was made of,
   /// so that a look which misses a block that was there may have begun before the new one was. The next look sees it.
-  private func stableView(of watched: Watched, _ before: State) async throws -> BlockView {
-    let inside = watched.folder.path + "/"
-    var known = Set(before.paths.filter { $0.value.hasPrefix(inside) }.keys)
+  private func stableView(of folder: Int, _ before: State) async throws -> BlockView {
+    var known = Set(before.known.filter { $0.value.folder == folder }.keys)
     while true {
-      let view = try await watched.fetcher.fetch()
+      let view = try await watched[folder].fetcher.fetch()
       let now = Set(view.blocks.ids)
       if known.subtracting(now).isEmpty { return view }
       known = now

@@ -145,13 +145,6 @@ public struct QueryAPI: Sendable {
         allowedOrigin = origin
       }
     }
-    reply.headers.set(
-      "access-control-allow-headers",
-      dialect.allowsAllOrigins
-        ? "Accept, Accept-Encoding, Authorization, Content-Type, Origin" : "Accept, Authorization, Content-Type, Origin"
-    )
-    reply.headers.set("access-control-allow-methods", "GET, POST, OPTIONS")
-    reply.headers.set("access-control-allow-origin", allowedOrigin)
-    reply.headers.set("access-control-expose-headers", "Date")
+    reply.allow(origin: allowedOrigin, encodings: dialect.allowsAllOrigins)
   }
 }

@@ -44,11 +44,10 @@ public final class QueryQueue: Sendable {
     state = Guarded(State(free: Array((0..<width).reversed())))
   }
 
-  /// Bytes of the file.
-  public var fileBytes: Int { 1 + width * Self.entryBytes }
-
-  /// What the file holds at the start: nothing runs.
-  public var emptyFile: [UInt8] { [UInt8(ascii: "[")] + Array(repeating: 0, count: fileBytes - 1) }
+  /// What the file of so many places holds at the start: nothing runs.
+  public static func emptyFile(width: Int) -> [UInt8] {
+    [UInt8(ascii: "[")] + Array(repeating: 0, count: width * entryBytes)
+  }
 
   /// The queries that a file tells of, as a JSON list; nil where there are none.
   public static func unfinished(in file: [UInt8]) -> String? {

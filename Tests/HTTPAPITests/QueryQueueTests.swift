@@ -45,7 +45,7 @@ private final class Flag: Sendable {
 
 @Suite struct QueryQueueTests {
   private static func queue(_ width: Int) -> (QueryQueue, MemoryFile) {
-    let empty = QueryQueue(width: width).emptyFile
+    let empty = QueryQueue.emptyFile(width: width)
     let file = MemoryFile(empty)
     return (QueryQueue(width: width, nowS: { 1_748_826_000 }, write: { file.write($0, $1) }), file)
   }

@@ -46,7 +46,7 @@ struct StandaloneAPI {
     if let old = try StateFile.contents(of: path, bytesMax: 64 << 20), let unfinished = QueryQueue.unfinished(in: old) {
       context.logger.warn("these queries didn't finish in the last run", ("queries", .string(unfinished)))
     }
-    let file = try StateFile.places(path, contents: QueryQueue(width: width).emptyFile)
+    let file = try StateFile.places(path, contents: QueryQueue.emptyFile(width: width))
     let queue = QueryQueue(width: width, write: { file.write($0, at: $1) })
     return queue
   }

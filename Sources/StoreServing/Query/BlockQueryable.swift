@@ -31,16 +31,16 @@ public struct BlockQueryable: Queryable, LabelQueryable {
   /// See `Queryable`. Only raw blocks are read.
   public func select(_ request: SelectRequest) async throws -> any SeriesStream {
     let budget = request.budget ?? MemoryBudget(name: "query")
-    for _ in 0..<(refresh == nil ? 0 : Self.refreshesMax) {
+    var refreshesLeft = refresh == nil ? 0 : Self.refreshesMax
+    while true {
       let stream = BlockSeriesStream(self, request, budget)
-      if try await withTaskExecutorPreference(pool, operation: { try stream.open(endsWhereGone: true) }) {
+      let endsWhereGone = refreshesLeft > 0
+      if try await withTaskExecutorPreference(pool, operation: { try stream.open(endsWhereGone: endsWhereGone) }) {
         return stream
       }
+      refreshesLeft -= 1
       try await refresh?()
     }
-    let stream = BlockSeriesStream(self, request, budget)
-    _ = try await withTaskExecutorPreference(pool) { try stream.open(endsWhereGone: false) }
-    return stream
   }
 
   /// See `LabelQueryable`.

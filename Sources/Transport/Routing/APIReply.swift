@@ -124,11 +124,19 @@ public struct APIRoutes: Sendable {
     }
   }
 
-  private static func addOriginFields(_ reply: inout HTTPReply) {
-    reply.headers.set(
-      "access-control-allow-headers", "Accept, Accept-Encoding, Authorization, Content-Type, Origin")
-    reply.headers.set("access-control-allow-methods", "GET, POST, OPTIONS")
-    reply.headers.set("access-control-allow-origin", "*")
-    reply.headers.set("access-control-expose-headers", "Date")
+  private static func addOriginFields(_ reply: inout HTTPReply) { reply.allow(origin: "*", encodings: true) }
+}
+
+extension HTTPReply {
+  /// Lets pages of `origin` (`*`: of all) read the answer of an API, and with `encodings` say which encodings they take.
+  public mutating func allow(origin: String, encodings: Bool) {
+    headers.set(
+      "access-control-allow-headers",
+      encodings
+        ? "Accept, Accept-Encoding, Authorization, Content-Type, Origin" : "Accept, Authorization, Content-Type, Origin"
+    )
+    headers.set("access-control-allow-methods", "GET, POST, OPTIONS")
+    headers.set("access-control-allow-origin", origin)
+    headers.set("access-control-expose-headers", "Date")
   }
 }
