@@ -72,7 +72,8 @@ struct JSONBytes: Sendable {
 
   /// A histogram of `pool`.
   mutating func append(histogram index: Int32, of pool: HistogramPool) throws {
-    try unsafe withHistogramView(index, pool) { view in
+    try unsafe pool.withView(index) { bytes in
+      let view = unsafe bytes.assumingMemoryBound(to: tsdb_histogram_view.self)
       try unsafe fill(upTo: tsdb_json_histogram_bound(view), "write a histogram") { room, size in
         unsafe tsdb_json_histogram(view, room.baseAddress, room.count, &size)
       }
@@ -141,39 +142,4 @@ struct APIFailure: Error, CustomStringConvertible {
   let description: String
 
   init(_ description: String) { self.description = description }
-}
-
-/// Calls `body` with histogram `index` for C.
-private func withHistogramView<Result>(
-  _ index: Int32, _ pool: HistogramPool, _ body: (UnsafePointer<tsdb_histogram_view>) throws -> Result
-) rethrows -> Result {
-  let header = pool.headers[Int(index)]
-  return try unsafe pool.spans.withUnsafeBytes { spans in
-    try unsafe pool.buckets.withUnsafeBufferPointer { buckets in
-      try unsafe pool.bounds.withUnsafeBufferPointer { bounds in
-        // A span of TSModel has the layout of C's.
-        let spanBase = unsafe spans.baseAddress?.assumingMemoryBound(to: tsdb_histogram_span.self)
-        var view = unsafe tsdb_histogram_view()
-        unsafe view.schema = header.schema
-        unsafe view.reset_hint = header.resetHint.rawValue
-        unsafe view.zero_threshold = header.zeroThreshold
-        unsafe view.zero_count = header.zeroCount
-        unsafe view.count = header.count
-        unsafe view.sum = header.sum
-        unsafe view.positive_spans = spanBase.map { unsafe $0 + header.spanStart }
-        unsafe view.negative_spans = spanBase.map { unsafe $0 + header.spanStart + header.positiveSpanCount }
-        unsafe view.positive_buckets = buckets.baseAddress.map { unsafe $0 + header.bucketStart }
-        unsafe view.negative_buckets = buckets.baseAddress.map {
-          unsafe $0 + header.bucketStart + header.positiveBucketCount
-        }
-        unsafe view.custom_values = bounds.baseAddress.map { unsafe $0 + header.boundStart }
-        unsafe view.positive_span_count = UInt32(clamping: header.positiveSpanCount)
-        unsafe view.negative_span_count = UInt32(clamping: header.negativeSpanCount)
-        unsafe view.positive_bucket_count = UInt32(clamping: header.positiveBucketCount)
-        unsafe view.negative_bucket_count = UInt32(clamping: header.negativeBucketCount)
-        unsafe view.custom_value_count = UInt32(clamping: header.boundCount)
-        return try unsafe body(&view)
-      }
-    }
-  }
 }

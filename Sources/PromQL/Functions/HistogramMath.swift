@@ -240,36 +240,7 @@ enum HistogramMath {
   private static func withView<Result>(
     _ index: Int32, _ pool: HistogramPool, _ body: (UnsafePointer<tsdb_histogram_view>) -> Result
   ) -> Result {
-    let header = pool.headers[Int(index)]
-    return unsafe pool.spans.withUnsafeBytes { spans in
-      unsafe pool.buckets.withUnsafeBufferPointer { buckets in
-        unsafe pool.bounds.withUnsafeBufferPointer { bounds in
-          let firstSpan = unsafe spans.baseAddress?.assumingMemoryBound(to: tsdb_histogram_span.self)
-          let firstBucket = unsafe buckets.baseAddress.map { unsafe $0 + header.bucketStart }
-          let negativeBucket = unsafe firstBucket.map { unsafe $0 + header.positiveBucketCount }
-          let positiveSpan = unsafe firstSpan.map { unsafe $0 + header.spanStart }
-          let negativeSpan = unsafe positiveSpan.map { unsafe $0 + header.positiveSpanCount }
-          var view = unsafe tsdb_histogram_view()
-          unsafe view.schema = header.schema
-          unsafe view.reset_hint = header.resetHint.rawValue
-          unsafe view.zero_threshold = header.zeroThreshold
-          unsafe view.zero_count = header.zeroCount
-          unsafe view.count = header.count
-          unsafe view.sum = header.sum
-          unsafe view.positive_spans = positiveSpan
-          unsafe view.negative_spans = negativeSpan
-          unsafe view.positive_buckets = firstBucket
-          unsafe view.negative_buckets = negativeBucket
-          unsafe view.custom_values = bounds.baseAddress.map { unsafe $0 + header.boundStart }
-          unsafe view.positive_span_count = UInt32(clamping: header.positiveSpanCount)
-          unsafe view.negative_span_count = UInt32(clamping: header.negativeSpanCount)
-          unsafe view.positive_bucket_count = UInt32(clamping: header.positiveBucketCount)
-          unsafe view.negative_bucket_count = UInt32(clamping: header.negativeBucketCount)
-          unsafe view.custom_value_count = UInt32(clamping: header.boundCount)
-          return unsafe body(&view)
-        }
-      }
-    }
+    unsafe pool.withView(index) { unsafe body($0.assumingMemoryBound(to: tsdb_histogram_view.self)) }
   }
 
   /// Calls `body` with room for the result of an operation on `a` and `b`.

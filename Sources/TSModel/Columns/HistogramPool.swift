@@ -5,7 +5,8 @@
 //   buckets  │ positive, negative │ …        absolute counts
 //   bounds   │ custom values │ …             shared like spans
 //
-// No object per histogram exists; a histogram never changes once it is in the pool.
+// No object per histogram exists; a histogram never changes once it is in the pool, but for what it says of a counter reset.
+internal import CTSDB
 
 /// Where the parts of one histogram lie in its pool, and its numbers.
 public struct PooledHistogram: Sendable {
@@ -171,5 +172,40 @@ public final class HistogramPool: @unchecked Sendable {
       customValues: Array(bounds[header.boundStart..<header.boundStart + header.boundCount]),
       counts: .float(
         count: header.count, zeroCount: header.zeroCount, positive: Array(positive), negative: Array(negative)))
+  }
+}
+
+extension HistogramPool {
+  /// Calls `body` with histogram `index` as the C core sees it, a `tsdb_histogram_view` that is valid during the call.
+  package func withView<Result>(_ index: Int32, _ body: (UnsafeRawPointer) throws -> Result) rethrows -> Result {
+    let header = headers[Int(index)]
+    return try unsafe spans.withUnsafeBytes { spans in
+      try unsafe buckets.withUnsafeBufferPointer { buckets in
+        try unsafe bounds.withUnsafeBufferPointer { bounds in
+          // A span has the layout of C's.
+          let firstSpan = unsafe spans.baseAddress?.assumingMemoryBound(to: tsdb_histogram_span.self)
+          let firstBucket = unsafe buckets.baseAddress.map { unsafe $0 + header.bucketStart }
+          let positiveSpan = unsafe firstSpan.map { unsafe $0 + header.spanStart }
+          var view = unsafe tsdb_histogram_view()
+          unsafe view.schema = header.schema
+          unsafe view.reset_hint = header.resetHint.rawValue
+          unsafe view.zero_threshold = header.zeroThreshold
+          unsafe view.zero_count = header.zeroCount
+          unsafe view.count = header.count
+          unsafe view.sum = header.sum
+          unsafe view.positive_spans = positiveSpan
+          unsafe view.negative_spans = positiveSpan.map { unsafe $0 + header.positiveSpanCount }
+          unsafe view.positive_buckets = firstBucket
+          unsafe view.negative_buckets = firstBucket.map { unsafe $0 + header.positiveBucketCount }
+          unsafe view.custom_values = bounds.baseAddress.map { unsafe $0 + header.boundStart }
+          unsafe view.positive_span_count = UInt32(clamping: header.positiveSpanCount)
+          unsafe view.negative_span_count = UInt32(clamping: header.negativeSpanCount)
+          unsafe view.positive_bucket_count = UInt32(clamping: header.positiveBucketCount)
+          unsafe view.negative_bucket_count = UInt32(clamping: header.negativeBucketCount)
+          unsafe view.custom_value_count = UInt32(clamping: header.boundCount)
+          return try unsafe body(&view)
+        }
+      }
+    }
   }
 }
