@@ -1,5 +1,6 @@
 // How a query API is set up.
 public import TSModel
+public import Transport
 
 /// Choices of a query API.
 public struct QueryAPIOptions: Sendable {
@@ -18,6 +19,10 @@ public struct QueryAPIOptions: Sendable {
   public var threads: BlockingThreads?
   /// What the memory of all queries is charged to.
   public var budget: MemoryBudget?
+  /// How requests name their tenant; nil: there are none.
+  public var tenancy: Tenancy?
+  /// The label by which series belong to a tenant, where a request may see those of its own alone.
+  public var enforcedTenantLabel: String?
   /// Which pages may read answers.
   public enum Origins: Sendable {
     /// Those of this server alone.

@@ -20,6 +20,7 @@ extension QueryAPI {
   ) async throws -> Outcome {
     // What is no query is neither queued nor logged.
     try engine.check(request)
+    let source = try source(for: call)
     let watch = Stopwatch()
     var queueS = 0.0
     do {
@@ -27,7 +28,7 @@ extension QueryAPI {
       defer { if let place { queue?.leave(place) } }
       queueS = watch.seconds
       try checkDeadline(request)
-      let (threads, engine, source) = (options.threads, engine, source)
+      let (threads, engine) = (options.threads, engine)
       if streams,
         let stream = try await withTaskExecutorPreference(
           threads, operation: { try await engine.stream(request, from: source) })

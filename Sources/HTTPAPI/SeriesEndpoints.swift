@@ -11,6 +11,7 @@ extension QueryAPI {
     let limit = try parameters.limit()
     let range = try parameters.timeRange()
     let budget = requestBudget()
+    let source = try source(for: call)
     var lists: [LabelSets] = []
     var warnings: Set<String> = []
     var charge = try BudgetCharge(budget, bytes: 0)
@@ -20,7 +21,7 @@ extension QueryAPI {
       request.wantsSamples = false
       request.limit = Self.askedFor(limit)
       request.budget = budget
-      let (list, said) = try await labelSets(request, &charge)
+      let (list, said) = try await labelSets(request, source, &charge)
       lists.append(list)
       warnings.formUnion(said)
     }
@@ -34,7 +35,7 @@ extension QueryAPI {
   }
 
   private func labelSets(
-    _ request: SelectRequest, _ charge: inout BudgetCharge
+    _ request: SelectRequest, _ source: any Source, _ charge: inout BudgetCharge
   ) async throws -> (LabelSets, [String]) {
     var sets = LabelSets()
     if request.timeRange.isEmpty { return (sets, []) }
@@ -63,7 +64,7 @@ extension QueryAPI {
   }
 
   func labelNames(_ call: HTTPCall) async throws -> APIAnswer {
-    try await strings(call) { try await source.labelNames($0) }
+    try await strings(call) { try await $0.labelNames($1) }
   }
 
   func labelValues(_ call: HTTPCall) async throws -> APIAnswer {
@@ -75,21 +76,22 @@ extension QueryAPI {
     }
     let name = EscapedName.unescaped(given)
     if name.isEmpty { throw APIProblem(.badData, "invalid label name: \"\"") }
-    return try await strings(call) { try await source.labelValues(of: name, $0) }
+    return try await strings(call) { try await $0.labelValues(of: name, $1) }
   }
 
   private func strings(
-    _ call: HTTPCall, _ ask: (LabelRequest) async throws -> LabelStrings
+    _ call: HTTPCall, _ ask: (any Source, LabelRequest) async throws -> LabelStrings
   ) async throws -> APIAnswer {
     let parameters = try await APIParameters(call)
     try parameters.checkLegible()
     let limit = try parameters.limit()
     let range = try parameters.timeRange()
+    let source = try source(for: call)
     var request = LabelRequest(matcherSets: try parameters.matcherSets(), timeRange: range)
     request.limit = Self.askedFor(limit)
     request.budget = requestBudget()
     var found = LabelStrings(strings: [])
-    if !range.isEmpty { found = try await ask(request) }
+    if !range.isEmpty { found = try await ask(source, request) }
     var warnings = found.warnings
     if limit > 0, found.strings.count > limit {
       found.strings.removeLast(found.strings.count - limit)

@@ -1,6 +1,6 @@
 // Statistics of series, counted from their labels: for sources that do not keep any.
 public import PromQL
-internal import TSModel
+public import TSModel
 
 /// Counts the series of a source, and which labels they have.
 ///
@@ -30,12 +30,12 @@ public struct SeriesStatistics: TSDBStatusSource {
   }
 
   /// See `TSDBStatusSource`.
-  public func tsdbStatus(limit: Int) async throws -> TSDBStatus {
+  public func tsdbStatus(limit: Int, matchers: [LabelMatcher]) async throws -> TSDBStatus {
     var tally = LabelTally()
     let every = try LabelMatcher(.notEqual, name: "__name__", value: "")
     let unnamed = try LabelMatcher(.equal, name: "__name__", value: "")
     for matcher in [every, unnamed] {
-      var request = SelectRequest(matchers: [matcher], timeRange: .all)
+      var request = SelectRequest(matchers: [matcher] + matchers, timeRange: .all)
       request.function = "series"
       request.wantsSamples = false
       let stream = try await source.select(request)

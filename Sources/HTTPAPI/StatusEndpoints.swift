@@ -64,7 +64,8 @@ extension QueryAPI {
         throw APIProblem(.badData, "limit must not exceed \(Self.statusLimitMax)")
       }
     }
-    let counts = try await status.tsdb?.tsdbStatus(limit: limit) ?? TSDBStatus()
+    let matchers = try [tenantMatcher(for: call)].compactMap { $0 }
+    let counts = try await status.tsdb?.tsdbStatus(limit: limit, matchers: matchers) ?? TSDBStatus()
     func list(_ counts: [TSDBStatus.Count]) -> JSONValue {
       .array(
         counts.prefix(limit).map { .object([.init("name", .string($0.name)), .init("value", .integer($0.value))]) })

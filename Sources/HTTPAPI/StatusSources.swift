@@ -114,6 +114,6 @@ public struct TSDBStatus: Sendable {
 
 /// Who knows such statistics.
 public protocol TSDBStatusSource: Sendable {
-  /// Statistics with lists of at most `limit` entries.
-  func tsdbStatus(limit: Int) async throws -> TSDBStatus
+  /// Statistics of the series that fulfil all `matchers`, with lists of at most `limit` entries.
+  func tsdbStatus(limit: Int, matchers: [LabelMatcher]) async throws -> TSDBStatus
 }

@@ -24,7 +24,9 @@ struct StandaloneAPI {
     var options = QueryAPIOptions()
     options.budget = budget
     options.threads = BlockingThreads(countMax: ProcessFacts.processorCount)
-    options.allowedOrigins = context.command.isOn("web.disable-cors") ? .none : .all
+    options.allowedOrigins = settings.allowedOrigins
+    options.tenancy = settings.tenancy
+    options.enforcedTenantLabel = settings.enforcedTenantLabel
     var api = QueryAPI(
       engine: QueryEngine(options: settings.engine, parserOptions: settings.parser), source: source, options: options)
     api.queue = try queue()

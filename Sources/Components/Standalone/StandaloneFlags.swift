@@ -1,10 +1,11 @@
 // The flags of `apus standalone` beside those that every component shares.
 internal import ComponentSupport
+internal import Transport
 
 /// Names are those of Prometheus or Thanos where these have the like.
 enum StandaloneFlags {
   /// In the order of `--help`.
-  static let all: [FlagSpec] = blocks + query + web
+  static let all: [FlagSpec] = blocks + query + tenancy + web
 
   static let blocks: [FlagSpec] = [
     FlagSpec(
@@ -27,6 +28,12 @@ enum StandaloneFlags {
       "query.max-samples", .int64,
       "Most samples that a query may hold in memory at a time; beyond it the query fails.", default: "50000000"),
     FlagSpec(
+      "query.max-series", .int64,
+      "Most series that the selectors of a query may read; beyond it the query fails. 0: no limit.",
+      default: "0"),
+    FlagSpec(
+      "query.max-subquery-depth", .int, "How deep subqueries may be nested in one another.", default: "16"),
+    FlagSpec(
       "query.max-memory", .bytes,
       "Most memory that all queries and StoreAPI calls may hold together; those beyond it fail. 0: no limit.",
       default: "1GiB"),
@@ -46,6 +53,21 @@ enum StandaloneFlags {
       repeatable: true),
   ]
 
+  static let tenancy: [FlagSpec] = [
+    FlagSpec(
+      "query.tenant-header", .string, "Field of a request that names its tenant.", default: "THANOS-TENANT"),
+    FlagSpec(
+      "query.default-tenant-id", .string, "Tenant of requests that name none.", default: Tenancy().defaultTenant),
+    FlagSpec(
+      "query.tenant-certificate-field", .enumeration([""] + Tenancy.CertificateField.allCases.map(\.rawValue)),
+      "Part of the subject of the client's certificate that names the tenant, whatever the fields say.", default: ""),
+    FlagSpec(
+      "query.enforce-tenancy", .bool,
+      "A request sees series of its own tenant alone: those with its name in the label of --query.tenant-label-name."),
+    FlagSpec(
+      "query.tenant-label-name", .string, "Label by which series belong to a tenant.", default: "tenant_id"),
+  ]
+
   static let web: [FlagSpec] = [
     FlagSpec(
       "web.route-prefix", .string,
@@ -55,6 +77,10 @@ enum StandaloneFlags {
       "web.external-prefix", .string, "Path that a proxy in front serves this below, for links in the pages.",
       default: ""
     ),
+    FlagSpec(
+      "web.cors.origin", .string,
+      "Regular expression of the origins whose pages may read answers; it must match the whole origin.",
+      default: ".*"),
     FlagSpec("web.disable-cors", .bool, "Send no Access-Control headers."),
   ]
 }

@@ -10,6 +10,10 @@ public struct EngineOptions: Sendable {
   public var timeoutMs: Int64 = 120_000
   /// The most samples that a query may hold in memory at a time; 0: any number.
   public var samplesMax: Int64 = 50_000_000
+  /// The most series that the selectors of a query may read, each selector's counted; 0: any number.
+  public var seriesMax: Int64 = 0
+  /// How deep subqueries may be nested.
+  public var subqueryDepthMax = 16
   /// The most steps of one subquery.
   public var subqueryStepsMax = 50_000_000
   /// Tell how many samples each step looked at: the feature `promql-per-step-stats`.

@@ -1,4 +1,4 @@
-// What one query may hold at a time: bytes of memory, and samples.
+// What one query may hold at a time, bytes of memory and samples; and the series that it may read.
 internal import CTSDB
 internal import Synchronization
 internal import TSModel
@@ -8,13 +8,25 @@ final class QueryBudget: Sendable {
   /// What memory is charged to.
   let bytes: MemoryBudget?
   private let samplesMax: Int
+  private let seriesMax: Int
+  private let series = Atomic<Int>(0)
   private let held = Atomic<Int>(0)
   private let peak = Atomic<Int>(0)
 
-  /// At most `samplesMax` samples, 0 being no limit.
-  init(bytes: MemoryBudget? = nil, samplesMax: Int64 = 0) {
+  /// At most `samplesMax` samples and `seriesMax` series, 0 being no limit.
+  init(bytes: MemoryBudget? = nil, samplesMax: Int64 = 0, seriesMax: Int64 = 0) {
     self.bytes = bytes
     self.samplesMax = samplesMax > 0 ? Int(clamping: samplesMax) : .max
+    self.seriesMax = seriesMax > 0 ? Int(clamping: seriesMax) : .max
+  }
+
+  /// Counts `count` series that a selector reads. Throws where these are more than the query may.
+  func read(series count: Int) throws {
+    let (_, now) = series.add(count, ordering: .relaxed)
+    guard now > seriesMax else { return }
+    throw QueryError.execution(
+      "the query reads more than \(seriesMax) series, the limit of a query; ask for fewer by stricter matchers, or "
+        + "raise the limit")
   }
 
   /// Counts `count` samples more.

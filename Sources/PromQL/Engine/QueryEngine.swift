@@ -107,6 +107,12 @@ public struct QueryEngine: Sendable {
         "invalid expression type \"\(expression.valueType.documentedName)\" for range query, must be Scalar or instant "
           + "Vector")
     }
+    let depth = expression.subqueryDepth
+    guard depth <= options.subqueryDepthMax else {
+      throw QueryError.execution(
+        "the query nests \(depth) subqueries, of which \(options.subqueryDepthMax) are allowed; compute the inner ones "
+          + "by recording rules, or raise the limit")
+    }
     return expression
   }
 
@@ -116,7 +122,7 @@ public struct QueryEngine: Sendable {
   ) -> QueryContext {
     QueryContext(
       queryable: queryable, options: options, lookbackMs: request.lookbackMs ?? options.lookbackMs,
-      budget: QueryBudget(bytes: request.budget, samplesMax: options.samplesMax),
+      budget: QueryBudget(bytes: request.budget, samplesMax: options.samplesMax, seriesMax: options.seriesMax),
       annotations: Annotations(query: request.query), holdsRows: holdsRows, deadline: deadline)
   }
 

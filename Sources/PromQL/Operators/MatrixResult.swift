@@ -17,6 +17,7 @@ extension Evaluator {
       var tally = SampleTally(stepCount: 1)
       while let part = try await stream.next() {
         try context.checkCancellation()
+        try context.budget.read(series: part.count)
         var sets = LabelSets()
         try part.appendLabels(to: &sets)
         for index in 0..<part.count {

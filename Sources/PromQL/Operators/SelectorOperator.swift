@@ -67,7 +67,12 @@ final class SelectorOperator: VectorOperator {
     }
     var parts: [any SeriesPart] = []
     while parts.count < context.options.parallelism, !isAtEnd {
-      if let part = try await stream.next() { parts.append(part) } else { isAtEnd = true }
+      guard let part = try await stream.next() else {
+        isAtEnd = true
+        break
+      }
+      try context.budget.read(series: part.count)
+      parts.append(part)
     }
     if isAtEnd { for warning in stream.warnings { context.annotations.add(sourceWarning: warning) } }
     if parts.count <= 1 {

@@ -145,6 +145,18 @@ public enum Expression: Sendable {
     }
   }
 
+  /// How many subqueries are nested in one another.
+  public var subqueryDepth: Int {
+    var (deepest, rest) = (0, [(self, 0)])
+    while let (expression, outer) = rest.popLast() {
+      var depth = outer
+      if case .subquery = expression { depth += 1 }
+      deepest = max(deepest, depth)
+      for child in expression.children { rest.append((child, depth)) }
+    }
+    return deepest
+  }
+
   /// The expression inside any number of parentheses.
   public var withoutParentheses: Expression {
     var result = self

@@ -36,6 +36,29 @@ import Testing
       "\(metrics.split(separator: "\n").filter { $0.contains("memory_bytes") })")
   }
 
+  @Test func limitsTenantsAndOriginsAreSetByFlags() async throws {
+    let server = try RunningStandalone(
+      blocks: [try Fixtures.folder("prometheus/block-floats")],
+      flags: [
+        "--query.max-series=2", "--query.max-subquery-depth=1", "--query.enforce-tenancy",
+        "--query.tenant-label-name=__name__",
+        "--query.tenant-header=X-Name", "--query.default-tenant-id=nothing", "--web.cors.origin=https?://a\\.example",
+      ])
+    func ask(_ query: String, _ field: String = "x-nothing: 1") throws -> String {
+      try server.get("/api/v1/query", "-iG", "-H", field, "-d", "time=1748743100", "--data-urlencode", "query=\(query)")
+    }
+    let names = try server.get("/api/v1/label/__name__/values")
+    #expect(names.contains("\"data\":[]"), "\(names)")
+    let other = try ask("count({__name__=~\".+\"})")
+    #expect(other.contains("\"result\":[]"), "\(other)")
+    let series = try ask("count_over_time({__name__=~\".+\"}[2h])", "x-name: integer_gauge")
+    #expect(series.contains("422") && series.contains("more than 2 series"), "\(series)")
+    let nested = try ask("max_over_time(max_over_time(up[2m:1m])[2m:1m])")
+    #expect(nested.contains("nests 2 subqueries, of which 1 are allowed"), "\(nested)")
+    #expect(try ask("1", "origin: http://a.example").contains("http://a.example"))
+    #expect(try !ask("1", "origin: http://aXexample").contains("aXexample"))
+  }
+
   @Test func samplesBeyondTheirLimitAreRefusedInPrometheusWords() async throws {
     let server = try RunningStandalone(
       blocks: [try Fixtures.folder("prometheus/block-floats")], flags: ["--query.max-samples=100"])

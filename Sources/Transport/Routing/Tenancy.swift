@@ -1,5 +1,4 @@
 // Whose request it is.
-public import Transport
 
 /// How the tenant of a request is found.
 public struct Tenancy: Sendable {
@@ -42,11 +41,13 @@ public struct Tenancy: Sendable {
     } else {
       tenant = [headers[header], headers[Self.internalHeader]].compactMap { $0 }.first { !$0.isEmpty } ?? defaultTenant
     }
-    // Tenants name folders and objects.
-    guard !tenant.isEmpty, tenant != ".", tenant != "..", !tenant.utf8.contains(0x2F), !tenant.utf8.contains(0) else {
-      throw HTTPProblem(status: 400, "tenant name not valid: \(quoted(tenant))")
-    }
+    guard Self.isValid(tenant) else { throw HTTPProblem(status: 400, "tenant name not valid") }
     return tenant
+  }
+
+  /// Whether `tenant` can be a tenant's name: these name folders and objects.
+  public static func isValid(_ tenant: String) -> Bool {
+    !tenant.isEmpty && tenant != "." && tenant != ".." && !tenant.utf8.contains(0x2F) && !tenant.utf8.contains(0)
   }
 
   private static func tenant(_ field: CertificateField, of peer: PeerInfo) throws(HTTPProblem) -> String {

@@ -1,0 +1,53 @@
+// A request sees the series of its tenant alone, whatever it asks for.
+internal import PromQL
+internal import TSModel
+internal import Transport
+
+extension QueryAPI {
+  /// What a request may see. Throws `APIProblem` where its tenant will not do.
+  func source(for call: HTTPCall) throws -> any Source {
+    guard let matcher = try tenantMatcher(for: call) else { return source }
+    return EnforcedSource(source: source, matcher: matcher)
+  }
+
+  /// What all series fulfil that a request may see; nil where it may see all.
+  func tenantMatcher(for call: HTTPCall) throws -> LabelMatcher? {
+    guard let tenancy = options.tenancy else { return nil }
+    let tenant: String
+    do throws(HTTPProblem) { tenant = try tenancy.tenant(headers: call.headers, peer: call.request.peer) } catch {
+      throw APIProblem(.badData, error.message)
+    }
+    return try options.enforcedTenantLabel.map { try LabelMatcher(.equal, name: $0, value: tenant) }
+  }
+}
+
+/// A source of which only the series that fulfil one matcher can be seen.
+struct EnforcedSource: Queryable, LabelQueryable {
+  let source: any QueryAPI.Source
+  /// What all series fulfil. What a request says of this label is replaced by it.
+  let matcher: LabelMatcher
+
+  private func enforced(_ matchers: [LabelMatcher]) -> [LabelMatcher] {
+    matchers.filter { $0.name != matcher.name } + [matcher]
+  }
+
+  private func enforced(_ request: LabelRequest) -> LabelRequest {
+    var request = request
+    request.matcherSets = request.matcherSets.isEmpty ? [[matcher]] : request.matcherSets.map(enforced)
+    return request
+  }
+
+  func select(_ request: SelectRequest) async throws -> any SeriesStream {
+    var request = request
+    request.matchers = enforced(request.matchers)
+    return try await source.select(request)
+  }
+
+  func labelNames(_ request: LabelRequest) async throws -> LabelStrings {
+    try await source.labelNames(enforced(request))
+  }
+
+  func labelValues(of name: String, _ request: LabelRequest) async throws -> LabelStrings {
+    try await source.labelValues(of: name, enforced(request))
+  }
+}
