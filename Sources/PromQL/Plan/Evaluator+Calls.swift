@@ -232,19 +232,25 @@ extension Evaluator {
     _ name: String, _ arguments: [Expression], _ grid: StepGrid
   ) async throws -> any VectorOperator {
     var numbers: [[Double]] = []
-    var sites: [QuerySite] = []
     var child: (any VectorOperator)?
-    var vectorSite = QuerySite(position: 0, order: 0)
     var label: [UInt8]?
     for argument in arguments {
       switch argument.valueType {
       case .scalar:
         numbers.append(try await scalar(argument, grid))
-        sites.append(site(argument))
       case .string: if case .stringLiteral(let literal) = argument { label = literal.bytes }
       case .vector, .matrix:
         child = try await vector(argument, grid)
-        vectorSite = site(argument)
+      }
+    }
+    // After all arguments: what the function says comes behind what they say.
+    var sites: [QuerySite] = []
+    var vectorSite = QuerySite(position: 0, order: 0)
+    for argument in arguments {
+      switch argument.valueType {
+      case .scalar: sites.append(site(argument))
+      case .string: break
+      case .vector, .matrix: vectorSite = site(argument)
       }
     }
     guard let child else { throw QueryError(.internal, "\(name) without a vector") }
