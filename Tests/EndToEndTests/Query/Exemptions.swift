@@ -10,6 +10,9 @@ enum Exemptions {
     var holds: @Sendable (_ ours: QueryAnswer, _ theirs: QueryAnswer) -> Bool
   }
 
+  /// The functions whose last bits depend on the library of mathematics.
+  private static let ofPowers = "a?(sin|cos|tan)h?|exp|ln|log2|log10"
+
   /// The functions that tell where in a period a number is.
   private static let ofRemainders =
     "sin|cos|tan|exp|sinh|cosh|minute|hour|day_of_(week|month|year)|days_in_month|month|year|floor|ceil|round|sgn"
@@ -81,19 +84,30 @@ enum Exemptions {
       reason:
         "what is left of a large number, such as a remainder, an angle or a date, brings out the last bits of a power",
       pattern:
-        #"(%|\b(\#(ofRemainders))\().*(\^|atan2|\b(exp|sinh|cosh|tan)\()|(\^|atan2|\b(exp|sinh|cosh|tan)\().*%"#
+        #"(%|\b(\#(ofRemainders))\().*(\^|atan2|\b(\#(ofPowers))\()|(\^|atan2|\b(\#(ofPowers))\().*%"#
     ) { ours, theirs in areAlikeButForValues(ours, theirs) },
     Exemption(
       reason: "sums of native histograms are exact in more bits in 3.14, which count_values shows",
       pattern: #"count_values.*\b(sum|avg|sum_over_time|avg_over_time)\b.*\b(nh|nhg|nhcb|mixed)\b"#
     ) { ours, theirs in ours.series.count == theirs.series.count },
     Exemption(
+      reason: "sums of native histograms are exact in more bits in 3.14, and so fall or do not",
+      pattern: #"\b(i?rate|increase|resets|changes)\(.*\b(sum|avg)(_over_time)?\b.*\b(nh|nhg|nhcb|mixed)\b"#
+    ) { ours, theirs in areAlikeButForValues(ours, theirs) },
+    Exemption(
+      reason: "averages of native histograms without end are no number in 3.5",
+      pattern: #"(?=.*\bavg\b)(?=.*\bInf\b)(?=.*\b(nh|nhg|nhcb|mixed)\b)"#
+    ) { ours, theirs in areAlikeButForValues(ours, theirs) },
+    Exemption(
       reason: "3.14 reads counts and sums of gauge histograms alone, and so sees no reset of a bucket",
       pattern: #"histogram_(sum|count|avg)\(.*\b(nhg|mixed)\b"#
     ) { ours, theirs in areAlikeButForValues(ours, theirs) },
     Exemption(
-      reason: "count_values shows the last bits of a logarithm, a power or an angle", pattern: "count_values"
-    ) { ours, theirs in
+      reason: "count_values shows the last bits of a logarithm, a power or an angle",
+      pattern: #"count_values.*(\^|atan2|\b(\#(ofPowers))\()"#
+    ) { ours, theirs in areAlikeButForValues(ours, theirs) },
+    Exemption(reason: "count_values shows the last bits of a sum or a quotient", pattern: "count_values") {
+      ours, theirs in
       func rounded(_ answer: QueryAnswer) -> [String] { answer.series.keys.map(withRoundedNumbers).sorted() }
       return ours.status == 200 && theirs.status == 200 && rounded(ours) == rounded(theirs)
     },
@@ -128,7 +142,7 @@ enum Exemptions {
   private static func withRoundedNumbers(_ labels: String) -> String {
     labels.split(separator: ",").map { pair in
       guard pair.hasPrefix("value="), let number = Double(pair.dropFirst(6)) else { return String(pair) }
-      return String(format: "value=%.9g", number)
+      return String(format: "value=%.6g", number)
     }.joined(separator: ",")
   }
 }
