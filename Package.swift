@@ -112,6 +112,8 @@ let package = Package(
       resources: ["html", "css", "js"].map { .embedInCode("Files/graph.\($0)") }, swiftSettings: swift),
     library("ComponentSupport", ["Locking", "TSModel", "Observability", "Transport", "YAML"]),
 
+    library("QuerySupport", ["TSModel", "Observability", "PromQL", "HTTPAPI", "Transport", "ComponentSupport"]),
+
     // Components, one a folder
     component(
       "Tools",
@@ -132,12 +134,20 @@ let package = Package(
       "Standalone",
       [
         "TSModel", "Observability", "PromQL", "HTTPAPI", "Transport", "StoreAPI", "StoreServing", "BlockFolders",
-        "Pages",
+        "Pages", "QuerySupport",
         "ComponentSupport",
       ]),
 
+    component(
+      "Querier",
+      [
+        "Locking", "TSModel", "Observability", "PromQL", "HTTPAPI", "Transport", "StoreAPI", "StoreServing", "Pages",
+        "QuerySupport", "ComponentSupport",
+      ]),
+
     .executableTarget(
-      name: "CLI", dependencies: ["Tools", "StoreGateway", "Standalone", "ComponentSupport"], path: "Sources/CLI",
+      name: "CLI", dependencies: ["Tools", "StoreGateway", "Standalone", "Querier", "ComponentSupport"],
+      path: "Sources/CLI",
       swiftSettings: swift),
 
     // Tests

@@ -1,5 +1,6 @@
 // The program: reads the command line, builds the one component that it asks for, runs it, and ends with its code.
 internal import ComponentSupport
+internal import Querier
 internal import Standalone
 internal import StoreGateway
 internal import Tools
@@ -20,7 +21,7 @@ struct Apus {
     let table = CommandLineTable(
       program: CommandSpec(
         "apus", "Long-term, global-view storage for Prometheus.", flags: CommonFlags.global,
-        commands: [StoreCommand.spec, StandaloneCommand.spec, ToolCommands.spec]),
+        commands: [StoreCommand.spec, QueryCommand.spec, StandaloneCommand.spec, ToolCommands.spec]),
       versionText: versionText(program: "apus", version: version))
     let outcome = table.parse(CommandLine.arguments, environment: environmentVariable, readFile: textOfFile)
     switch outcome {
@@ -31,6 +32,7 @@ struct Apus {
     case .run(let command):
       switch command.path.first {
       case "store": exit(await StoreCommand.run(command, build: BuildFacts(version: version)))
+      case "query": exit(await QueryCommand.run(command, build: BuildFacts(version: version)))
       case "standalone": exit(await StandaloneCommand.run(command, build: BuildFacts(version: version)))
       default: exit(await ToolCommands.run(command))
       }

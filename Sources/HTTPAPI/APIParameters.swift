@@ -96,10 +96,11 @@ struct APIParameters {
     return sets
   }
 
-  /// The times that `start` and `end` name; all of time where they do not.
-  func timeRange() throws(APIProblem) -> TimeRange {
-    let start = try time("start", default: .earliest)
-    let end = try time("end", default: .latest)
+  /// The times that `start` and `end` name; where they do not, the last `usualMs` milliseconds, or with 0 all of time.
+  func timeRange(usualMs: Int64) throws(APIProblem) -> TimeRange {
+    let nowMs = WallClock.nowMs()
+    let start = try time("start", default: usualMs > 0 ? ParameterTime(ms: nowMs &- usualMs) : .earliest)
+    let end = try time("end", default: usualMs > 0 ? ParameterTime(ms: nowMs) : .latest)
     return TimeRange(minTimeMs: start.milliseconds, maxTimeMs: end.milliseconds)
   }
 }

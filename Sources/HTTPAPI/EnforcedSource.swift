@@ -5,18 +5,24 @@ internal import Transport
 
 extension QueryAPI {
   /// What a request may see. Throws `APIProblem` where its tenant will not do.
-  func source(for call: HTTPCall) throws -> any Source {
+  func source(for call: HTTPCall, _ parameters: StoreParameters? = nil) throws -> any Source {
+    var source = source
+    if let stores = options.stores { source = stores.source(parameters ?? StoreParameters()) }
     guard let matcher = try tenantMatcher(for: call) else { return source }
     return EnforcedSource(source: source, matcher: matcher)
   }
 
-  /// What all series fulfil that a request may see; nil where it may see all.
-  func tenantMatcher(for call: HTTPCall) throws -> LabelMatcher? {
+  /// Whose request it is; nil where nobody has a name. Throws `APIProblem`.
+  func tenant(of call: HTTPCall) throws -> String? {
     guard let tenancy = options.tenancy else { return nil }
-    let tenant: String
-    do throws(HTTPProblem) { tenant = try tenancy.tenant(headers: call.headers, peer: call.request.peer) } catch {
+    do throws(HTTPProblem) { return try tenancy.tenant(headers: call.headers, peer: call.request.peer) } catch {
       throw APIProblem(.badData, error.message)
     }
+  }
+
+  /// What all series fulfil that a request may see; nil where it may see all.
+  func tenantMatcher(for call: HTTPCall) throws -> LabelMatcher? {
+    guard let tenant = try tenant(of: call) else { return nil }
     return try options.enforcedTenantLabel.map { try LabelMatcher(.equal, name: $0, value: tenant) }
   }
 }

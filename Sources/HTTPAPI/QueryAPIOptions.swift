@@ -8,6 +8,8 @@ public struct QueryAPIOptions: Sendable {
   public var dialect = Dialect.prometheus
   /// Step of range queries that say none, milliseconds; for the dialect that allows it.
   public var defaultStepMs: Int64 = 1000
+  /// How far back series, labels and values are looked for where a request does not say, milliseconds; 0: to the beginning.
+  public var metadataRangeMs: Int64 = 0
   /// The most steps between start and end of a range query.
   public var pointsMax: Int64 = 11_000
   /// The most bytes of memory that one query may take; `Int.max` is no limit.
@@ -23,6 +25,8 @@ public struct QueryAPIOptions: Sendable {
   public var tenancy: Tenancy?
   /// The label by which series belong to a tenant, where a request may see those of its own alone.
   public var enforcedTenantLabel: String?
+  /// What requests may say about stores, and what holds where they do not; nil: there are no stores.
+  public var stores: StoreDefaults?
   /// Which pages may read answers.
   public enum Origins: Sendable {
     /// Those of this server alone.

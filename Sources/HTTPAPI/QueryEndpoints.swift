@@ -10,8 +10,9 @@ extension QueryAPI {
     let time = try parameters.time("time", default: ParameterTime(ms: WallClock.nowMs()))
     let timeoutNs = try parameters.timeoutNs()
     var request = QueryRequest.instant(parameters["query"], atMs: time.nanosecondMs)
-    request.lookbackMs = try parameters.lookbackMs()
-    return try await answer(call, request, parameters, timeoutNs: timeoutNs, limit: limit)
+    let stores = try storeParameters(call, parameters, automaticMs: options.stores?.instantResolutionMs ?? 0)
+    request.lookbackMs = try parameters.lookbackMs() ?? lookbackMs(atResolution: stores?.resolutionMsMax ?? 0)
+    return try await answer(call, request, parameters, stores, timeoutNs: timeoutNs, limit: limit)
   }
 
   func queryRange(_ call: HTTPCall) async throws -> APIAnswer {
@@ -24,6 +25,7 @@ extension QueryAPI {
     }
     let spanNs = end.nanoseconds(since: start)
     let stepNs = try stepNs(parameters, spanNs: spanNs)
+    metrics?.observe(spanS: Double(spanNs) / 1e9)
     guard spanNs / stepNs <= options.pointsMax else {
       throw APIProblem(
         .badData,
@@ -33,8 +35,9 @@ extension QueryAPI {
     let timeoutNs = try parameters.timeoutNs()
     var request = QueryRequest.range(
       parameters["query"], startMs: start.nanosecondMs, endMs: end.nanosecondMs, stepMs: max(1, stepNs / 1_000_000))
-    request.lookbackMs = try parameters.lookbackMs()
-    return try await answer(call, request, parameters, timeoutNs: timeoutNs, limit: limit)
+    let stores = try storeParameters(call, parameters, automaticMs: stepNs / 1_000_000 / 5)
+    request.lookbackMs = try parameters.lookbackMs() ?? lookbackMs(atResolution: stores?.resolutionMsMax ?? 0)
+    return try await answer(call, request, parameters, stores, timeoutNs: timeoutNs, limit: limit)
   }
 
   private func stepNs(_ parameters: APIParameters, spanNs: Int64) throws -> Int64 {
@@ -61,7 +64,9 @@ extension QueryAPI {
   }
 
   private func answer(
-    _ call: HTTPCall, _ request: QueryRequest, _ parameters: APIParameters, timeoutNs: Int64?, limit: Int
+    _ call: HTTPCall, _ request: QueryRequest, _ parameters: APIParameters, _ stores: StoreParameters?,
+    timeoutNs: Int64?,
+    limit: Int
   ) async throws -> APIAnswer {
     var request = request
     request.budget = requestBudget()
@@ -73,7 +78,7 @@ extension QueryAPI {
     request.deadline = [ofEngine, ofRequest].compactMap { $0 }.min()
     request.wantsStatistics = !parameters["stats"].isEmpty || queryLog != nil
     let (dialect, stats) = (dialect, parameters["stats"])
-    let outcome = try await run(request, call, streams: limit == 0) { result in
+    let outcome = try await run(request, call, try source(for: call, stores), streams: limit == 0) { result in
       try Self.ending(result, dialect, stats: stats)
     }
     let result: QueryResult

@@ -6,9 +6,28 @@ internal import PromQL
 public struct QueryMetrics: Sendable {
   private let queue, preparation, evaluation, sorting: Histogram
   private let samples: Counter
+  private let thanos: Thanos?
 
-  /// Metrics in `registry`.
-  public init(_ registry: MetricsRegistry) {
+  /// What Thanos' querier counts besides.
+  private struct Thanos: Sendable {
+    let admitted: Counter
+    let waits, spans: Histogram
+  }
+
+  /// Metrics in `registry`; `asThanos`: also those that only Thanos' querier has.
+  public init(_ registry: MetricsRegistry, asThanos: Bool = false) {
+    thanos =
+      asThanos
+      ? Thanos(
+        admitted: registry.counter(
+          "thanos_query_concurrent_gate_queries_total", "Queries whose turn came so far."),
+        waits: registry.histogram(
+          "thanos_query_concurrent_gate_queries_duration_seconds",
+          "How long queries waited for their turn, in seconds.",
+          buckets: [0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120, 240, 360, 720]),
+        spans: registry.histogram(
+          "thanos_query_range_requested_timespan_duration_seconds", "From start to end of range queries, in seconds.",
+          buckets: (0..<12).map { 900 * Double(1 << $0) })) : nil
     let durations = registry.histogram(
       "prometheus_engine_query_duration_histogram_seconds", "How long the phases of queries took, in seconds.",
       labels: ["slice"], buckets: [0.01, 0.1, 1, 10])
@@ -19,8 +38,13 @@ public struct QueryMetrics: Sendable {
     samples = registry.counter("prometheus_engine_query_samples_total", "Samples that queries looked at.")
   }
 
+  /// A range query of this length was asked.
+  func observe(spanS: Double) { thanos?.spans.observe(spanS) }
+
   func observe(_ statistics: QueryStatistics) {
     queue.observe(statistics.queueS)
+    thanos?.admitted.add(1)
+    thanos?.waits.observe(statistics.queueS)
     preparation.observe(statistics.preparationS)
     evaluation.observe(statistics.innerEvaluationS)
     sorting.observe(statistics.sortS)

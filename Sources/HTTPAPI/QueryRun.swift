@@ -15,12 +15,11 @@ extension QueryAPI {
   /// Runs a query once it is its turn, and writes it down. With `streams` it may be answered series by series; `ending` is what
   /// then stands behind them.
   func run(
-    _ request: QueryRequest, _ call: HTTPCall, streams: Bool,
+    _ request: QueryRequest, _ call: HTTPCall, _ source: any Source, streams: Bool,
     ending: @escaping @Sendable (QueryResult) throws -> String
   ) async throws -> Outcome {
     // What is no query is neither queued nor logged.
     try engine.check(request)
-    let source = try source(for: call)
     let watch = Stopwatch()
     var queueS = 0.0
     do {

@@ -9,9 +9,9 @@ extension QueryAPI {
     try parameters.checkLegible()
     if parameters.values("match[]").isEmpty { throw APIProblem(.badData, "no match[] parameter provided") }
     let limit = try parameters.limit()
-    let range = try parameters.timeRange()
+    let range = try parameters.timeRange(usualMs: options.metadataRangeMs)
     let budget = requestBudget()
-    let source = try source(for: call)
+    let source = try source(for: call, storeParameters(call, parameters))
     var lists: [LabelSets] = []
     var warnings: Set<String> = []
     var charge = try BudgetCharge(budget, bytes: 0)
@@ -85,8 +85,8 @@ extension QueryAPI {
     let parameters = try await APIParameters(call)
     try parameters.checkLegible()
     let limit = try parameters.limit()
-    let range = try parameters.timeRange()
-    let source = try source(for: call)
+    let range = try parameters.timeRange(usualMs: options.metadataRangeMs)
+    let source = try source(for: call, storeParameters(call, parameters))
     var request = LabelRequest(matcherSets: try parameters.matcherSets(), timeRange: range)
     request.limit = Self.askedFor(limit)
     request.budget = requestBudget()

@@ -23,13 +23,14 @@ private let allowedImports: [String: Set<String>] = [
   "CTransport": ["UV", "OpenSSL", "NGHTTP2", "HTTPParser"],
   "Transport": ["Locking", "CTransport", "TSModel", "Observability", "Curl", "CAres", "Zlib", "Zstd", "Snappy"],
   "ComponentSupport": ["Locking", "TSModel", "Observability", "Transport", "YAML"],
+  "QuerySupport": ["TSModel", "Observability", "PromQL", "HTTPAPI", "Transport", "ComponentSupport"],
 ]
 
 /// A component may import all libraries; it never imports another component, CTSDB or a C library.
 private let allowedImportsOfComponents: Set<String> = [
   "Locking", "TSModel", "Observability", "Storage", "Transport", "ObjectStore", "BucketBlocks", "PromQL", "StoreAPI",
   "HTTPAPI",
-  "StoreServing", "BlockFolders", "Pages", "ComponentSupport",
+  "StoreServing", "BlockFolders", "Pages", "ComponentSupport", "QuerySupport",
 ]
 
 /// What the standard library and the system bring. Foundation is not among it.

@@ -83,12 +83,7 @@ public struct ServiceOptions: Sendable {
       options.authorityFile = authorities
       options.clientAuthentication = .requireAndVerify
     }
-    switch command.text("grpc-server-tls-min-version") ?? "1.3" {
-    case "1.0": options.minVersion = .tls1_0
-    case "1.1": options.minVersion = .tls1_1
-    case "1.2": options.minVersion = .tls1_2
-    default: options.minVersion = .tls1_3
-    }
+    options.setMinVersion(command.text("grpc-server-tls-min-version") ?? "1.3")
     try options.setCipherSuites(command.texts("grpc-server-tls-ciphers"))
     try options.setCurves(command.texts("grpc-server-tls-curves"))
     return options

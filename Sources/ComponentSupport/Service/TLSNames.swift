@@ -2,6 +2,16 @@
 public import Transport
 
 extension TLSOptions {
+  /// Sets the lowest version by the names of flags: `1.0` up to `1.3`, which is what others stand for.
+  public mutating func setMinVersion(_ name: String) {
+    switch name {
+    case "1.0": minVersion = .tls1_0
+    case "1.1": minVersion = .tls1_1
+    case "1.2": minVersion = .tls1_2
+    default: minVersion = .tls1_3
+    }
+  }
+
   /// Suites up to TLS 1.2 that Go knows and OpenSSL still has, by Go's name.
   private static let openSSLNames: [String: String] = [
     "TLS_RSA_WITH_AES_128_CBC_SHA": "AES128-SHA", "TLS_RSA_WITH_AES_256_CBC_SHA": "AES256-SHA",

@@ -4,6 +4,7 @@ internal import BlockFolders
 internal import HTTPAPI
 internal import Observability
 internal import Pages
+internal import QuerySupport
 internal import StoreAPI
 internal import StoreServing
 internal import TSModel
@@ -29,7 +30,7 @@ public enum StandaloneCommand {
     _ context: ComponentContext, _ settings: StandaloneSettings,
     onListening: @escaping @Sendable (_ http: ListenAddress, _ grpc: ListenAddress?) -> Void = { _, _ in }
   ) async throws {
-    for name in settings.unknownFeatures {
+    for name in settings.query.unknownFeatures {
       context.logger.warn("unknown option for --enable-feature", ("option", .string(name)))
     }
     for folder in settings.blockFolders where !LocalBlocks.isFolder(folder) {
@@ -43,20 +44,20 @@ public enum StandaloneCommand {
         + settings.blockFolders.map { LocalBlocks.Folder(path: $0) },
       deletionDelayMs: settings.deletionDelayMs, logger: context.logger)
     var service = ComponentService(context, try ServiceOptions(context.command, grpc: true))
-    let budget = MemoryBudget(name: "--query.max-memory", limitBytes: settings.memoryBytesMax)
+    let budget = MemoryBudget(name: "--query.max-memory", limitBytes: settings.query.memoryBytesMax)
     addMetrics(context.metrics, blocks, budget)
     let pool = BlockingThreads(countMax: 8)
     let store = localStore(blocks.catalog, budget, context)
     service.grpcServices = [
       StoreService(
-        store, pool: pool, gate: ConcurrencyGate(width: settings.concurrentQueriesMax),
+        store, pool: pool, gate: ConcurrencyGate(width: settings.query.concurrentQueriesMax),
         fileDescriptors: ServiceDescriptors.store),
       InfoService(fileDescriptors: ServiceDescriptors.info) { store.info() },
     ]
     let api = try StandaloneAPI(context: context, settings: settings, blocks: blocks, budget: budget, pool: pool).make()
-    api.addRoutes(to: &service.router, prefix: settings.routePrefix)
+    api.addRoutes(to: &service.router, prefix: settings.query.routePrefix)
     FirstPage.add(
-      to: &service.router, routePrefix: settings.routePrefix, externalPrefix: settings.externalPrefix)
+      to: &service.router, routePrefix: settings.query.routePrefix, externalPrefix: settings.query.externalPrefix)
     try await service.run(onListening: onListening) {
       try await blocks.sync()
       context.logger.info("serving blocks", ("blocks", .int(blocks.catalog.count)))

@@ -4,6 +4,7 @@ internal import ComponentSupport
 internal import HTTPAPI
 internal import Observability
 internal import PromQL
+internal import QuerySupport
 internal import StoreServing
 internal import TSModel
 
@@ -25,53 +26,25 @@ struct StandaloneAPI {
     options.budget = budget
     options.threads = BlockingThreads(countMax: ProcessFacts.processorCount)
     options.allowedOrigins = settings.allowedOrigins
-    options.tenancy = settings.tenancy
-    options.enforcedTenantLabel = settings.enforcedTenantLabel
+    options.tenancy = settings.query.tenancy
+    options.enforcedTenantLabel = settings.query.enforcedTenantLabel
     var api = QueryAPI(
-      engine: QueryEngine(options: settings.engine, parserOptions: settings.parser), source: source, options: options)
-    api.queue = try queue()
+      engine: QueryEngine(options: settings.query.engine, parserOptions: settings.query.parser), source: source,
+      options: options)
+    api.queue = try QueryFiles.queue(
+      width: settings.query.concurrentQueriesMax, folder: settings.query.activeQueryFolder, context)
     if let path = settings.queryLogFile {
       let file = try StateFile.lines(path)
       api.queryLog = QueryLog { file.append(line: $0) }
     }
     api.metrics = QueryMetrics(context.metrics)
     addStatus(to: &api, source)
-    addMetrics(api.queue, hasLog: api.queryLog != nil)
+    QueryFiles.addMetrics(api.queue, hasLog: api.queryLog != nil, context.metrics)
     return api
   }
 
-  /// The queue of queries, and with a folder for it the file that tells after a crash what ran.
-  private func queue() throws -> QueryQueue {
-    let width = settings.concurrentQueriesMax
-    guard let folder = settings.activeQueryFolder else { return QueryQueue(width: width) }
-    let path = folder + "/queries.active"
-    if let old = try StateFile.contents(of: path, bytesMax: 64 << 20), let unfinished = QueryQueue.unfinished(in: old) {
-      context.logger.warn("these queries didn't finish in the last run", ("queries", .string(unfinished)))
-    }
-    let file = try StateFile.places(path, contents: QueryQueue.emptyFile(width: width))
-    let queue = QueryQueue(width: width, write: { file.write($0, at: $1) })
-    return queue
-  }
-
   private func addStatus(to api: inout QueryAPI, _ source: BlockQueryable) {
-    let (build, started) = (context.build, context.startTimeMs)
-    api.status.build = {
-      var info = BuildInfo()
-      (info.version, info.revision, info.branch) = (build.version, build.revision, build.branch)
-      return info
-    }
-    api.status.runtime = {
-      var info = RuntimeInfo()
-      info.startTimeMs = started
-      info.configuredMs = started
-      info.workingFolder = ProcessFacts.workingFolder
-      info.hostname = ProcessFacts.hostname
-      info.threadCount = ProcessFacts.threadCount
-      info.processorCount = ProcessFacts.processorCount
-      return info
-    }
-    let flags = context.flagValues(StandaloneCommand.spec.flags + CommonFlags.global)
-    api.status.flags = { flags }
+    StatusFacts.add(to: &api, context, flags: StandaloneCommand.spec.flags + CommonFlags.global)
     let features = features
     api.status.features = { features }
     let blocks = blocks
@@ -87,7 +60,7 @@ struct StandaloneAPI {
 
   /// What `/api/v1/features` tells, in Prometheus' groups.
   private var features: [(group: String, features: [(name: String, isOn: Bool)])] {
-    let (engine, parser) = (settings.engine, settings.parser)
+    let (engine, parser) = (settings.query.engine, settings.query.parser)
     return [
       (
         "api",
@@ -108,21 +81,5 @@ struct StandaloneAPI {
         ]
       ),
     ]
-  }
-
-  private func addMetrics(_ queue: QueryQueue?, hasLog: Bool) {
-    guard let queue else { return }
-    context.metrics.collect { metrics in
-      let (running, waiting) = (queue.runningCount, queue.waitingCount)
-      metrics.gauge("apus_query_running", "Queries that are being answered now.", Double(running), labels: [:])
-      metrics.gauge("apus_query_waiting", "Queries that wait until others have ended.", Double(waiting), labels: [:])
-      metrics.gauge(
-        "prometheus_engine_queries", "Queries that are being answered or wait.", Double(running + waiting), labels: [:])
-      metrics.gauge(
-        "prometheus_engine_queries_concurrent_max", "The most queries that are answered at a time.",
-        Double(queue.width), labels: [:])
-      metrics.gauge(
-        "prometheus_engine_query_log_enabled", "1 where queries are written to a log.", hasLog ? 1 : 0, labels: [:])
-    }
   }
 }

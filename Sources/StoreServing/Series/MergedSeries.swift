@@ -10,13 +10,13 @@ internal import TSModel
   private let chunks: UnsafeMutableBufferPointer<tsdb_wire_chunk>
   /// Where the chunks of each series begin, and the end.
   private let chunkStarts: [Int]
-  private let windows: [SeriesWindow]
+  private let windows: [any MergeWindow]
   private let charge: BudgetCharge
 
   /// A copy of `series` and their chunks, the first ones of `chunks`.
   init(
     _ series: UnsafeBufferPointer<tsdb_wire_series>, _ chunks: UnsafeBufferPointer<tsdb_wire_chunk>,
-    windows: [SeriesWindow], budget: MemoryBudget
+    windows: [any MergeWindow], budget: MemoryBudget
   ) throws(BudgetExceeded) {
     var starts = [0]
     starts.reserveCapacity(series.count + 1)
@@ -75,6 +75,26 @@ internal import TSModel
     unsafe try decoder.append(bytes, encoding: ChunkEncoding(rawValue: chunk.encoding), to: &columns)
   }
 
+  /// How a chunk is encoded, as in blocks; TSDB_CHUNK_WIRE_AGGREGATES of aggregates as messages carry them.
+  func encoding(ofChunk index: Int) -> UInt8 { unsafe chunks[index].encoding }
+
+  /// Decodes an aggregate (1 count, 2 sum, 3 min, 4 max, 5 counter) of a chunk of them, as messages carry it, behind what `columns`
+  /// hold. Throws `.notFound` where it is not there.
+  func decode(
+    aggregate: Int32, ofChunk index: Int, _ decoder: inout SampleDecoder, into columns: inout SampleColumns
+  ) throws(StorageError) {
+    let chunk = unsafe chunks[index]
+    var (data, encoding) = unsafe (tsdb_bytes_view(), UInt8(0))
+    let status = unsafe tsdb_wire_aggregate_find(chunk.data, Int(chunk.size), aggregate, &data, &encoding)
+    guard status == TSDB_OK else { throw StoreServingErrors.chunk(status) }
+    guard encoding != 0 else {
+      throw StorageError(.notFound, "read a chunk of aggregates: aggregate \(aggregate) is not in it")
+    }
+    let bytes = unsafe RawSpan(
+      _unsafeBytes: UnsafeRawBufferPointer(start: UnsafeRawPointer(data.bytes), count: data.size))
+    try decoder.append(bytes, encoding: ChunkEncoding(rawValue: encoding), to: &columns)
+  }
+
   /// Whether a file that chunks lie in has failed since it was mapped: what was read may be zeros.
-  var hasFault: Bool { windows.contains { $0.batch.hasFault } }
+  var hasFault: Bool { windows.contains { $0.hasFault } }
 }

@@ -11,6 +11,14 @@ struct SeriesEncoding {
   var aggregates: UInt32
 }
 
+/// Some series of a source, in the order of their labels, for a merge. Stays as it is as long as it is kept.
+protocol MergeWindow: AnyObject {
+  /// What the merge needs to know. `isLast`: no other window of the source follows; `withChunks`: they are wanted.
+  func mergeSource(isLast: Bool, withChunks: Bool) -> tsdb_merge_source
+  /// Whether memory that chunks lie in has failed: they cannot be trusted then.
+  var hasFault: Bool { get }
+}
+
 /// The merge of one request. Used by one task.
 @safe final class SeriesMerger {
   /// Series that have been handed over.
@@ -23,11 +31,11 @@ struct SeriesEncoding {
   private let heap: UnsafeMutableBufferPointer<UInt32>
   private var series: UnsafeMutableBufferPointer<tsdb_wire_series>
   private var chunks: UnsafeMutableBufferPointer<tsdb_wire_chunk>
-  private var windows: [SeriesWindow?]
+  private var windows: [(any MergeWindow)?]
   /// Windows that were used up since the open series began, which refers to them.
-  private var retiredByOpen: [SeriesWindow] = []
+  private var retiredByOpen: [any MergeWindow] = []
   /// Windows used up before, which complete series refer to that have not been taken.
-  private var retired: [SeriesWindow] = []
+  private var retired: [any MergeWindow] = []
   private var options: tsdb_wire_options
   private var charge: BudgetCharge
 
@@ -71,7 +79,7 @@ struct SeriesEncoding {
   }
 
   /// Brings the next window of source `index`, the last one if `isLast`.
-  func push(_ window: SeriesWindow, of index: Int, isLast: Bool, withChunks: Bool) {
+  func push(_ window: any MergeWindow, of index: Int, isLast: Bool, withChunks: Bool) {
     if let old = windows[index] { retiredByOpen.append(old) }
     windows[index] = window
     unsafe sources[index] = window.mergeSource(isLast: isLast, withChunks: withChunks)
@@ -147,7 +155,7 @@ struct SeriesEncoding {
     _ = charge.bytes
     guard status == TSDB_OK else { throw StoreServingErrors.chunk(status) }
     let used = windows.lazy.compactMap(\.self) + retired + retiredByOpen
-    guard !used.contains(where: { $0.batch.hasFault }) else { throw StoreServingErrors.faulted }
+    guard !used.contains(where: { $0.hasFault }) else { throw StoreServingErrors.faulted }
     take(count, chunkCount)
     let perMessage = max(1, Int(options.batch_size))
     return (frames, (count + perMessage - 1) / perMessage)

@@ -9,7 +9,7 @@ internal import Storage
 internal import TSModel
 
 /// Series of a block with labels as they are sent. Made by one task and then only read.
-@safe final class SeriesWindow {
+@safe final class SeriesWindow: MergeWindow {
   /// Where labels and chunks come from.
   let batch: SeriesBatch
   /// How many series are wanted.
@@ -50,8 +50,9 @@ internal import TSModel
     unsafe order.deallocate()
   }
 
-  /// What the merge needs to know of the window. `isLast`: no other window of the block follows; `withChunks`: their bytes
-  /// were loaded and are wanted.
+  var hasFault: Bool { batch.hasFault }
+
+  /// See `MergeWindow`. Chunks are there only if their bytes were loaded.
   func mergeSource(isLast: Bool, withChunks: Bool) -> tsdb_merge_source {
     unsafe batch.withColumns { columns, chunks in
       var source = unsafe tsdb_merge_source()

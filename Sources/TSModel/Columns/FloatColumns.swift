@@ -90,6 +90,16 @@ internal import CTSDB
     self.count += written
   }
 
+  /// Lets `body` change the samples from `start` on in place; it gets their places and their number, and returns how many are left.
+  mutating func rewrite(
+    from start: Int,
+    _ body: (UnsafeMutablePointer<Int64>, UnsafeMutablePointer<Double>, UnsafeMutablePointer<Int64>, Int) -> Int
+  ) {
+    guard start < count else { return }
+    let left = unsafe body(timestamps + start, values_ + start, startTimestamps + start, count - start)
+    count = start + min(max(left, 0), count - start)
+  }
+
   /// Adds one sample behind the others. For tests and small sources: batches go by `append(upTo:)`.
   public mutating func append(timestampMs: Int64, value: Double, startTimestampMs: Int64 = 0) {
     unsafe append(upTo: 1) { timestamps, values, starts in

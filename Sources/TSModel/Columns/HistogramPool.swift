@@ -155,7 +155,16 @@ public final class HistogramPool: @unchecked Sendable {
     return Int32(clamping: headers.count - 1)
   }
 
-  /// Changes the numbers of histogram `index`; the places of its parts stay.
+  /// Divides sum, counts and buckets of histogram `index`.
+  public func divide(_ index: Int32, by number: Double) {
+    let header = headers[Int(index)]
+    headers[Int(index)].sum /= number
+    headers[Int(index)].count /= number
+    headers[Int(index)].zeroCount /= number
+    for bucket in header.bucketStart..<header.bucketStart + header.bucketCount { buckets[bucket] /= number }
+  }
+
+  /// Changes what stands in the header of histogram `index`.
   public func update(_ index: Int32, _ body: (inout PooledHistogram) -> Void) { body(&headers[Int(index)]) }
 
   /// Histogram `index` as a value: for the edges of the process and for tests.

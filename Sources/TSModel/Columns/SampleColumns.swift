@@ -96,6 +96,32 @@ extension SampleColumns {
     histogramIndices.removeSubrange(kept...)
   }
 
+  /// What of these samples, which ascend by time, lies in `timeRange`.
+  public func range(in timeRange: TimeRange, floats: Range<Int>, histograms: Range<Int>) -> ReplicaRange {
+    let times = self.floats.timestampsMs
+    func part(_ range: Range<Int>, _ timeMs: (Int) -> Int64) -> Range<Int> {
+      let low = range.lowerBound + firstIndex(range.count) { timeMs(range.lowerBound + $0) >= timeRange.minTimeMs }
+      let high = range.lowerBound + firstIndex(range.count) { timeMs(range.lowerBound + $0) > timeRange.maxTimeMs }
+      return low..<max(low, high)
+    }
+    return ReplicaRange(
+      floats: part(floats) { times[$0] }, histograms: part(histograms) { histogramTimesMs[$0] })
+  }
+
+  /// Divides the histograms from `start` on by the counts of the same time; those without are left out.
+  public mutating func divideHistograms(from start: Int, by counts: borrowing FloatColumns) {
+    guard start < histogramCount else { return }
+    let (times, values) = (counts.timestampsMs, counts.values)
+    var isKept = [Bool](repeating: true, count: histogramCount)
+    var place = 0
+    for index in start..<histogramCount {
+      while place < times.count, times[place] < histogramTimesMs[index] { place += 1 }
+      isKept[index] = place < times.count && times[place] == histogramTimesMs[index]
+      if isKept[index] { pool.divide(histogramIndices[index], by: values[place]) }
+    }
+    keepHistograms(isKept)
+  }
+
   /// Which histograms lie in (after, upTo].
   public func histogramRange(after startMs: Int64, upTo endMs: Int64) -> Range<Int> {
     let low = firstIndex(histogramTimesMs.count) { histogramTimesMs[$0] > startMs }

@@ -1,0 +1,103 @@
+// What requests say about the stores behind a query: the parameters that Thanos has beside those of Prometheus.
+internal import PromQL
+public import TSModel
+internal import Transport
+
+/// How one request wants the stores to be asked.
+public struct StoreParameters: Sendable {
+  /// `dedup`: whether replicas become one.
+  public var deduplicates = true
+  /// `replicaLabels[]`: the labels by which replicas differ; nil: those of the server.
+  public var replicaLabels: [String]?
+  /// `storeMatch[]`: which stores are asked.
+  public var storeMatchers: [[LabelMatcher]] = []
+  /// `partial_response`; nil: as the server does.
+  public var allowsPartialResponse: Bool?
+  /// `max_source_resolution`: the coarsest resolution that will do, milliseconds.
+  public var resolutionMsMax: Int64 = 0
+  /// Whose request it is.
+  public var tenant = Tenancy.unnamed
+}
+
+extension Tenancy {
+  /// The tenant of requests where nobody has a name.
+  static let unnamed = Tenancy().defaultTenant
+}
+
+/// What a server does where requests say nothing about stores.
+public struct StoreDefaults: Sendable {
+  /// Whether queries that say nothing are answered from downsampled data.
+  public var downsamplesAlways = false
+  /// `max_source_resolution` of an instant query that leaves it to the server, milliseconds.
+  public var instantResolutionMs: Int64 = 0
+  /// Whether selectors look back further in downsampled data.
+  public var widensLookback = true
+  /// Gives what a request may read.
+  public var source: @Sendable (StoreParameters) -> any QueryAPI.Source
+
+  /// Reads what `source` gives.
+  public init(source: @escaping @Sendable (StoreParameters) -> any QueryAPI.Source) { self.source = source }
+}
+
+extension QueryAPI {
+  /// What a request says about stores; nil where there are none. `automaticMs` is the resolution that `auto` means.
+  func storeParameters(
+    _ call: HTTPCall, _ parameters: APIParameters, automaticMs: Int64 = 0
+  ) throws -> StoreParameters? {
+    guard let stores = options.stores else { return nil }
+    var result = StoreParameters()
+    result.deduplicates = try parameters.flag("dedup") ?? true
+    let labels = parameters.values("replicaLabels[]")
+    if !labels.isEmpty { result.replicaLabels = labels }
+    for text in parameters.values("storeMatch[]") {
+      do throws(ModelError) {
+        result.storeMatchers.append(try LabelMatcher.parse(selector: text, allowingEmpty: true))
+      } catch { throw APIProblem(.badData, error.message) }
+    }
+    result.allowsPartialResponse = try parameters.flag("partial_response")
+    let resolution = parameters["max_source_resolution"]
+    if resolution == "auto" || (stores.downsamplesAlways && resolution.isEmpty) { result.resolutionMsMax = automaticMs }
+    if !resolution.isEmpty, resolution != "auto" {
+      result.resolutionMsMax = try parameters.quotedDurationNs("max_source_resolution") / 1_000_000
+    }
+    guard result.resolutionMsMax >= 0 else {
+      throw APIProblem(.badData, "negative 'max_source_resolution' is not accepted. Try a positive integer")
+    }
+    let engine = parameters["engine"]
+    guard ["", "prometheus", "thanos"].contains(engine) else { throw APIProblem(.badData, "'\(engine)' bad engine") }
+    if !parameters["shard_info"].isEmpty {
+      throw APIProblem(.badData, "could not unmarshal parameter shard_info: parts of a query are not supported")
+    }
+    result.tenant = try tenant(of: call) ?? Tenancy.unnamed
+    return result
+  }
+
+  /// How far selectors look back at data of this resolution; nil: as the engine does. Points of downsampled data are further apart.
+  func lookbackMs(atResolution resolutionMs: Int64) -> Int64? {
+    guard options.stores?.widensLookback == true else { return nil }
+    let usual = engine.options.lookbackMs
+    if resolutionMs > max(300_000, usual) { return max(3_600_000, usual) }
+    return resolutionMs > usual ? max(300_000, usual) : nil
+  }
+}
+
+extension APIParameters {
+  /// A switch in Go's forms; nil where it is missing.
+  fileprivate func flag(_ name: String) throws(APIProblem) -> Bool? {
+    let text = self[name]
+    switch text {
+    case "": return nil
+    case "1", "t", "T", "TRUE", "true", "True": return true
+    case "0", "f", "F", "FALSE", "false", "False": return false
+    default:
+      throw APIProblem(.badData, "'\(name)' parameter: strconv.ParseBool: parsing \(quotedText(text)): invalid syntax")
+    }
+  }
+
+  /// Nanoseconds of a duration, with Thanos' error.
+  fileprivate func quotedDurationNs(_ name: String) throws(APIProblem) -> Int64 {
+    do throws(ParameterDuration.Refusal) { return try ParameterDuration.nanoseconds(self[name]) } catch {
+      throw APIProblem(.badData, "'\(name)' parameter: \(error.description)")
+    }
+  }
+}

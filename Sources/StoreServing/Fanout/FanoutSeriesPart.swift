@@ -1,0 +1,109 @@
+// Some merged series of stores for the query engine: chunks become columns of samples when a series' turn comes.
+internal import CTSDB
+internal import PromQL
+internal import Storage
+internal import TSModel
+
+/// Series whose chunks lie in messages of stores.
+struct FanoutSeriesPart: SeriesPart {
+  private let merged: MergedSeries
+  private let reading: ChunkReading
+  private let notes: StreamNotes
+
+  init(_ merged: MergedSeries, _ reading: ChunkReading, _ notes: StreamNotes) {
+    self.merged = merged
+    self.reading = reading
+    self.notes = notes
+  }
+
+  var count: Int { merged.count }
+
+  func appendLabels(to sets: inout LabelSets) throws { try merged.appendLabels(to: &sets) }
+
+  /// A chunk that cannot be decoded costs its samples and a warning.
+  func decode(_ index: Int, into columns: inout SampleColumns) throws {
+    columns.removeAll()
+    let rows = replicas(of: index)
+    let isDownsampled = merged.chunkRange(index).contains { merged.encoding(ofChunk: $0) == wireAggregates }
+    if rows.count == 1 {
+      // One replica's raw counter is read as it is: its resets are those that it had.
+      _ = read(rows[0], asCounter: reading.isCounter && isDownsampled, into: &columns)
+      return
+    }
+    var all = SampleColumns()
+    guard reading.deduplicates, reading.function == .penalty else {
+      // Parts of one series, or the samples of all replicas.
+      for chunks in rows {
+        let start = all.floats.count
+        _ = read(chunks, asCounter: reading.isCounter && (isDownsampled || reading.deduplicates), into: &all)
+        all.floats.mergeRun(from: start)
+      }
+      all.settleOverlaps()
+      swap(&all, &columns)
+      return
+    }
+    let ranges = rows.map { read($0, asCounter: reading.isCounter, into: &all) }
+    columns.append(replicas: ranges, of: all, isCounter: reading.isCounter)
+  }
+
+  /// The chunks of a series by time, distributed so that those of one list do not overlap: each goes to the first list whose last chunk
+  /// is over.
+  private func replicas(of index: Int) -> [[Int]] {
+    let range = merged.chunkRange(index)
+    var ordered = Array(range)
+    let times = range.map { merged.timeRange(ofChunk: $0) }
+    func comesBefore(_ a: Int, _ b: Int) -> Bool {
+      let (x, y) = (times[a - range.lowerBound], times[b - range.lowerBound])
+      return (x.minTimeMs, x.maxTimeMs, a) < (y.minTimeMs, y.maxTimeMs, b)
+    }
+    if !zip(ordered, ordered.dropFirst()).allSatisfy(comesBefore) { ordered.sort(by: comesBefore) }
+    var lists: [[Int]] = []
+    for chunk in ordered {
+      let time = times[chunk - range.lowerBound]
+      let place = lists.firstIndex { list in
+        list.last.map { times[$0 - range.lowerBound].maxTimeMs < time.minTimeMs } ?? true
+      }
+      if let place { lists[place].append(chunk) } else { lists.append([chunk]) }
+    }
+    return lists.isEmpty ? [[]] : lists
+  }
+
+  /// Reads chunks that do not overlap behind what `columns` hold. Returns what of it lies in the time that was asked for.
+  private func read(_ chunks: [Int], asCounter: Bool, into columns: inout SampleColumns) -> ReplicaRange {
+    var decoder = SampleDecoder()
+    var total = CounterTotal()
+    let (floats, histograms) = (columns.floats.count, columns.histogramCount)
+    for chunk in chunks {
+      let start = columns.floats.count
+      do throws(StorageError) {
+        if merged.encoding(ofChunk: chunk) == wireAggregates {
+          try readAggregates(chunk, &decoder, into: &columns)
+        } else {
+          try merged.decode(chunk: chunk, &decoder, into: &columns)
+        }
+      } catch { notes.add("decode a chunk of a series: \(error.message)") }
+      if asCounter { total.add(&columns.floats, from: start) }
+    }
+    return columns.range(
+      in: reading.timeRange, floats: floats..<columns.floats.count, histograms: histograms..<columns.histogramCount)
+  }
+
+  private func readAggregates(
+    _ chunk: Int, _ decoder: inout SampleDecoder, into columns: inout SampleColumns
+  ) throws(StorageError) {
+    switch reading.choice {
+    case .one(let aggregate): try merged.decode(aggregate: aggregate, ofChunk: chunk, &decoder, into: &columns)
+    case .counter: try merged.decode(aggregate: 5, ofChunk: chunk, &decoder, into: &columns)
+    case .average:
+      var counts = SampleColumns()
+      try merged.decode(aggregate: 1, ofChunk: chunk, &decoder, into: &counts)
+      let (floats, histograms) = (columns.floats.count, columns.histogramCount)
+      try merged.decode(aggregate: 2, ofChunk: chunk, &decoder, into: &columns)
+      columns.floats.divide(from: floats, by: counts.floats)
+      columns.divideHistograms(from: histograms, by: counts.floats)
+    }
+  }
+}
+
+/// How the merge marks chunks of aggregates.
+private let wireAggregates = UInt8(TSDB_CHUNK_WIRE_AGGREGATES)
