@@ -74,7 +74,8 @@ final class SelectorOperator: VectorOperator {
       try context.budget.read(series: part.count)
       parts.append(part)
     }
-    if isAtEnd { for warning in stream.warnings { context.annotations.add(sourceWarning: warning) } }
+    // What cannot be decoded is known after that.
+    defer { if isAtEnd { for warning in stream.warnings { context.annotations.add(sourceWarning: warning) } } }
     if parts.count <= 1 {
       for part in parts { ready.append(try work.rows(of: part)) }
       return

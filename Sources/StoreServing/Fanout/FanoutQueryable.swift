@@ -101,7 +101,7 @@ public struct FanoutQueryable: Queryable, LabelQueryable {
     _ ask: @escaping @Sendable (RemoteStore, [LabelMatcher]) async throws -> ([String], [String])
   ) async throws -> LabelStrings {
     var warnings: [String] = []
-    var found: Set<String> = []
+    var found: [String] = []
     var charge = try BudgetCharge(request.budget, bytes: 0)
     for matchers in request.matcherSets.isEmpty ? [[]] : request.matcherSets {
       let stores = try concerned(matchers, request.timeRange) { missing in
@@ -120,7 +120,8 @@ public struct FanoutQueryable: Queryable, LabelQueryable {
       for (store, answer) in answers.sorted(by: { $0.0.address < $1.0.address }) {
         switch answer {
         case .success(let (strings, said)):
-          for string in strings where found.insert(string).inserted { try charge.grow(by: string.utf8.count + 64) }
+          try charge.grow(by: strings.reduce(0) { $0 + $1.utf8.count + 32 })
+          found = SortedStrings.union(found, strings)
           warnings += said.filter { !warnings.contains($0) }
         case .failure(let error):
           let warning = "\(attempt) \(store.description): \(GRPCStatus(of: error))"
@@ -129,8 +130,7 @@ public struct FanoutQueryable: Queryable, LabelQueryable {
         }
       }
     }
-    let sorted = found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    return LabelStrings(
-      strings: Array(request.limit > 0 ? sorted.prefix(request.limit) : sorted[...]), warnings: warnings)
+    if request.limit > 0, found.count > request.limit { found.removeLast(found.count - request.limit) }
+    return LabelStrings(strings: found, warnings: warnings)
   }
 }

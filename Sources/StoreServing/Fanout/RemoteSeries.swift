@@ -16,6 +16,8 @@ final class RemoteSeries {
   private let timeoutMs: Int
   private let budget: MemoryBudget
   private var before: WireWindow?
+  /// What ends the answer once the series before it were given.
+  private var failure: GRPCStatus?
 
   /// The answer to `call`. `dropped` are labels that the store would not leave out itself: all of its series are read then before the
   /// first is given, since without them their order may be another.
@@ -31,11 +33,15 @@ final class RemoteSeries {
   /// bytes cannot be read, `BudgetExceeded` where there is no memory for them.
   func next(_ warn: (String) -> Void) async throws -> WireWindow? {
     while !isAtEnd {
+      if let failure {
+        isAtEnd = true
+        throw failure
+      }
       let window = try WireWindow(budget: budget)
       let isWhole = try await fill(window)
       for warning in window.warnings { warn(warning) }
       let isInOrder = try window.finish(sorting: !dropped.isEmpty, after: before)
-      isAtEnd = isWhole
+      isAtEnd = isWhole && failure == nil
       if !isInOrder {
         isAtEnd = true
         call.cancel()
@@ -57,8 +63,9 @@ final class RemoteSeries {
         call.cancel()
         switch error {
         case .budget(let exceeded): throw exceeded
-        case .malformed(let reason): throw GRPCStatus(.internal, reason)
+        case .malformed(let reason): failure = GRPCStatus(.internal, reason)
         }
+        return true
       }
     } while !dropped.isEmpty
     return false
