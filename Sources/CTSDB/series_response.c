@@ -112,16 +112,33 @@ static inline bool is_dropped(const tsdb_labels_source *source, uint32_t name_id
 
 /// Labels of a series whose places are kept for the next one: beyond them each label is written anew.
 #define KEPT_LABELS_MAX 64
+/// What stands before a label's value where its name is short, the value's length without: `0A L 0A n name 12`.
+#define KEPT_HEAD_SIZE 32
 
 /// Where the labels of the series before this one were written: equal labels at equal places are copied from there, in one
-/// piece, with those added before them.
+/// piece, with those added before them. Of those that have only their names in common what stands before the value is kept.
 typedef struct kept_labels {
   const uint32_t *ids;               // of that series
   size_t count;                      // pairs whose places are known
   size_t ends[KEPT_LABELS_MAX];      // in dst, after each pair
   size_t added[KEPT_LABELS_MAX];     // added labels that were written by then
   size_t start;                      // in dst, of that series
+  uint32_t head_ids[KEPT_LABELS_MAX];  // the name of each head
+  uint8_t head_sizes[KEPT_LABELS_MAX]; // 0: none is kept
+  uint8_t heads[KEPT_LABELS_MAX][KEPT_HEAD_SIZE];
 } kept_labels;
+
+/// Keeps what stands before the value of a label whose name is `name_id`.
+static inline void head_keep(kept_labels *kept, size_t index, uint32_t name_id, const uint8_t *name, size_t name_size) {
+  kept->head_sizes[index] = 0;
+  if (name_size + 5 > KEPT_HEAD_SIZE) return;
+  uint8_t *head = kept->heads[index];
+  head[0] = TAG_SERIES, head[2] = TAG_SERIES, head[3] = (uint8_t)name_size;
+  if (name_size > 0) memcpy(head + 4, name, name_size);
+  head[4 + name_size] = TAG_SECOND;
+  kept->head_ids[index] = name_id;
+  kept->head_sizes[index] = (uint8_t)(name_size + 5);
+}
 
 static inline bool is_same_pair(const uint32_t *a, const uint32_t *b) { return memcmp(a, b, 2 * sizeof *a) == 0; }
 
@@ -146,7 +163,10 @@ tsdb_status tsdb_label_blobs_write(const tsdb_labels_source *source, uint8_t *ds
   const uint8_t *dst_end = dst_capacity == 0 ? dst : dst + dst_capacity;
   const uint8_t *symbols_end = source->symbols_size == 0 ? source->symbols : source->symbols + source->symbols_size;
   uint8_t *out = dst;
-  kept_labels kept = {.count = 0};
+  kept_labels kept;
+  kept.count = kept.start = 0;
+  kept.ids = NULL;
+  memset(kept.head_sizes, 0, sizeof kept.head_sizes);
   for (size_t series = 0; series < source->series_count; series++) {
     size_t first = source->label_offsets[series], count = source->label_offsets[series + 1] - first;
     const uint32_t *ids = source->label_ids + 2 * first;
@@ -180,7 +200,18 @@ tsdb_status tsdb_label_blobs_write(const tsdb_labels_source *source, uint8_t *ds
           added++;
           if (is_replaced) break;
         }
-        if (!is_replaced && value.size != 0 && !is_dropped(source, name_id)) {
+        if (is_replaced || value.size == 0 || is_dropped(source, name_id)) {
+          // Nothing of it is written.
+        } else if (index < KEPT_LABELS_MAX && kept.head_sizes[index] == name.size + 5 && kept.head_ids[index] == name_id &&
+                   name.size + value.size < SHORT_LABEL_SIZE && dst_end - out >= KEPT_HEAD_SIZE) {
+          size_t head_size = kept.head_sizes[index];
+          memcpy(out, kept.heads[index], KEPT_HEAD_SIZE);
+          out[1] = (uint8_t)(name.size + value.size + 4);
+          out += head_size;
+          *out++ = (uint8_t)value.size;
+          out = copy_string(out, dst_end, source->symbols + value.offset, symbols_end, value.size);
+        } else {
+          if (index < KEPT_LABELS_MAX) head_keep(&kept, index, name_id, name_bytes, name.size);
           out = label_put(out, dst_end, name_bytes, name.size, symbols_end, source->symbols + value.offset, value.size,
                           symbols_end);
         }

@@ -161,10 +161,23 @@ static inline tsdb_status string_id(tsdb_wire_symbols *symbols, tsdb_bytes_view 
       return TSDB_ERR_CAPACITY;
     }
     symbols->strings[symbols->count] = string;
+    if (symbols->successors != NULL) symbols->successors[symbols->count] = (uint32_t)symbols->count;
     *bucket = (uint32_t)++symbols->count;
   }
   *out_id = *bucket - 1;
   return TSDB_OK;
+}
+
+/// The id of a label's value. `guess`: that of the series before in the same place, or NULL.
+static inline tsdb_status value_id(tsdb_wire_symbols *symbols, tsdb_bytes_view value, const uint32_t *guess,
+                                   uint32_t *out_id) {
+  if (guess == NULL || symbols->successors == NULL || is_string(symbols->strings[*guess], value)) {
+    return string_id(symbols, value, guess, out_id);
+  }
+  uint32_t *successor = &symbols->successors[*guess];
+  tsdb_status status = string_id(symbols, value, successor, out_id);
+  if (status == TSDB_OK) *successor = *out_id;
+  return status;
 }
 
 // MARK: Messages
@@ -281,7 +294,7 @@ static tsdb_status series_get(tsdb_bytes_view message, tsdb_wire_symbols *symbol
       const uint32_t *guess = before < before_end ? columns->label_ids + 2 * before : NULL;
       uint32_t *ids = columns->label_ids + 2 * pair;
       status = string_id(symbols, name, guess, &ids[0]);
-      if (status == TSDB_OK) status = string_id(symbols, value, guess == NULL ? NULL : guess + 1, &ids[1]);
+      if (status == TSDB_OK) status = value_id(symbols, value, guess == NULL ? NULL : guess + 1, &ids[1]);
       if (status != TSDB_OK) return status;
       last = size == 0 ? (tsdb_bytes_view){0} : (tsdb_bytes_view){last.bytes + size, last.size - size};
       pair++, before++;

@@ -270,7 +270,7 @@ final class WireColumns {
   var columns = tsdb_wire_columns()
   var symbols = tsdb_wire_symbols()
 
-  init(capacity: Int) {
+  init(capacity: Int, guesses: Bool = true) {
     columns.label_offsets = .allocate(capacity: capacity + 1)
     columns.label_offsets[0] = 0
     columns.chunk_offsets = .allocate(capacity: capacity + 1)
@@ -285,6 +285,7 @@ final class WireColumns {
     columns.pairs_capacity = capacity
     columns.chunks_capacity = capacity
     symbols.strings = .allocate(capacity: 2 * capacity)
+    if guesses { symbols.successors = .allocate(capacity: 2 * capacity) }
     symbols.capacity = 2 * capacity
     symbols.bucket_count = 4
     while symbols.bucket_count < 4 * capacity { symbols.bucket_count *= 2 }
@@ -302,6 +303,7 @@ final class WireColumns {
     columns.chunk_sizes.deallocate()
     columns.chunk_encodings.deallocate()
     symbols.strings.deallocate()
+    symbols.successors?.deallocate()
     symbols.buckets.deallocate()
   }
 }
@@ -365,6 +367,33 @@ final class WireColumns {
       #expect((0..<2).map { read.columns.chunk_max_times_ms[$0] } == [0, 1 << 40])
       #expect((0..<2).map { read.columns.chunk_sizes[$0] } == [7, 3])
       #expect((0..<2).map { read.columns.chunk_encodings[$0] } == [1, 3])
+    }
+  }
+
+  @Test func valuesThatFollowEachOtherAgainAreThoseThatWereSent() {
+    // Metrics whose series come in the same order, in the opposite one, and with some left out.
+    let orders = [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [0, 2, 2, 4, 1], [1, 2, 3, 4, 0]]
+    let sent = orders.enumerated().flatMap { metric, pods in
+      pods.map { [("__name__", "metric\(metric)"), ("instance", "i\($0 / 2)"), ("pod", "pod-\($0)")] }
+    }
+    let bytes = sent.flatMap { labels -> [UInt8] in
+      let blob = labelBlob(labels)
+      return [0x0A, UInt8(blob.count)] + blob
+    }
+    for guesses in [true, false] {
+      let read = WireColumns(capacity: 100, guesses: guesses)
+      var message = tsdb_wire_message()
+      #expect(tsdb_series_response_decode(bytes, bytes.count, &read.symbols, &read.columns, &message) == TSDB_OK)
+      #expect(read.columns.series_count == sent.count)
+      for (index, labels) in sent.enumerated() {
+        let wanted = labels.flatMap { [$0.0, $0.1] }
+        let found = (0..<wanted.count).map { place in
+          let view = read.symbols.strings[Int(read.columns.label_ids[6 * index + place])]
+          return String(decoding: UnsafeBufferPointer(start: view.bytes, count: view.size), as: UTF8.self)
+        }
+        #expect(found == wanted)
+      }
+      #expect(read.symbols.count == 3 + orders.count + 3 + 5)
     }
   }
 

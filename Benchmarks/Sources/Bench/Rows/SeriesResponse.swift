@@ -94,6 +94,7 @@ private final class MessagesOfM1 {
     columns.chunks_capacity = count
     symbols.capacity = 2 * count
     symbols.strings = .allocate(capacity: symbols.capacity)
+    symbols.successors = .allocate(capacity: symbols.capacity)
     symbols.bucket_count = 4
     while symbols.bucket_count < 2 * symbols.capacity { symbols.bucket_count *= 2 }
     symbols.buckets = .allocate(capacity: symbols.bucket_count)

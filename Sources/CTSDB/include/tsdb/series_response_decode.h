@@ -1,7 +1,8 @@
 // Messages of the StoreAPI (series_response.h has their layout), read into columns: the other direction.
 //
 // Strings become ids of a table that grows as messages come: each string is in it once, and stays where it lies in the
-// messages, which must be kept. A label that the series before had in the same place costs one comparison.
+// messages, which must be kept. A label that the series before had in the same place costs one comparison; where series of one
+// metric follow those of another, values come in the same order again, so that most of the others cost two.
 #ifndef TSDB_SERIES_RESPONSE_DECODE_H
 #define TSDB_SERIES_RESPONSE_DECODE_H
 
@@ -24,6 +25,7 @@ typedef struct tsdb_wire_symbols {
   uint32_t *buckets;         ///< [bucket_count], a power of two and at least 2 × capacity; 0: free, else id + 1.
   size_t bucket_count;
   uint64_t seed;             ///< Of the hash: not to be guessed by who sends messages.
+  uint32_t *successors;      ///< [capacity] or NULL: the string that came after each one in the next series, a guess for next time.
   tsdb_bytes_view last_series;  ///< The series read last, in its message. The caller begins with NULL.
 } tsdb_wire_symbols;
 
