@@ -43,7 +43,7 @@ void buffer_drop_front(byte_buffer *buffer, size_t length) {
 
 int fields_add(field_list *list, transport_text name, transport_text value) {
   if (list->count == list->capacity) {
-    size_t const capacity = list->capacity == 0 ? 16 : list->capacity * 2;
+    size_t const capacity = list->capacity == 0 ? 8 : list->capacity * 2;
     transport_field *const fields = realloc(list->fields, capacity * sizeof *fields);
     if (fields == NULL) return -1;
     list->fields = fields;

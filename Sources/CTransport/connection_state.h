@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#include "crew.h"
 #include "include/transport/loop.h"
 #include "include/transport/peers.h"
 #include "tls_session.h"
@@ -63,7 +64,7 @@ struct transport_loop {
   uv_prepare_t prepare;
   uint64_t turn;  // how often the loop has gone round
   timer_heap timers;
-  pthread_t thread;
+  crew_seat *seat;
   pthread_mutex_t lock;
   // Posted by others, under the lock.
   posted *posted;

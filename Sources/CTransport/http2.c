@@ -8,7 +8,7 @@
 
 // A request body that its handler did not want is dropped for so long before the client is told to stop: some take the telling for a
 // failure and forget the answer.
-enum { FRAME_BYTES = 16384, SWALLOW_MS = 5000, RESETS_TOLERATED = 100 };
+enum { FRAME_HEADER_BYTES = 9, FRAME_BYTES = 16384, SWALLOW_MS = 5000, RESETS_TOLERATED = 100 };
 
 static transport_stream *stream_of(transport_session *session, int32_t id) {
   return nghttp2_session_get_stream_user_data(session->http2, id);
@@ -20,6 +20,9 @@ static int too_much(transport_session *session, transport_limit limit) {
   (void)nghttp2_session_terminate_session(session->http2, NGHTTP2_ENHANCE_YOUR_CALM);
   return 0;
 }
+
+// A stream ends before the peer has said all it was allowed to say: so much of it may still be on its way.
+static void allow_late(transport_session *session) { session->late_allowed += session->limits.stream_window; }
 
 // MARK: What the peer sends
 
@@ -110,6 +113,7 @@ static void cut(transport_stream *stream, transport_close reason, uint32_t code)
   stream->is_cut = true;
   stream->cut_reason = reason;
   stream->has_ended = true;
+  if (!stream->has_remote_ended) allow_late(stream->session);
   (void)nghttp2_submit_rst_stream(stream->session->http2, NGHTTP2_FLAG_NONE, stream->id, code);
 }
 
@@ -226,7 +230,8 @@ static int on_data(nghttp2_session *http2, uint8_t flags, int32_t id, const uint
   (void)flags;
   transport_stream *const stream = stream_of(session, id);
   if (stream == NULL || !stream->is_announced || stream->is_cut) {
-    return nghttp2_session_consume(http2, id, length) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    // Dropped. The stream gets no more credit: what comes for it is bounded.
+    return nghttp2_session_consume_connection(http2, length) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
   }
   if (stream->has_sent_end && !session->is_client) {
     stream->swallowed += length;
@@ -266,6 +271,7 @@ static int on_stream_close(nghttp2_session *http2, int32_t id, uint32_t code, vo
   transport_stream *const stream = stream_of(session, id);
   if (stream == NULL) return 0;
   (void)nghttp2_session_set_stream_user_data(http2, id, NULL);
+  if (!stream->has_remote_ended && !stream->is_cut) allow_late(session);
   stream_close(stream, reason_of(stream, code), code);
   pay_owed(session);
   return 0;
@@ -307,6 +313,7 @@ static int on_invalid_frame(nghttp2_session *http2, const nghttp2_frame *frame, 
   if (!session->is_client && frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST &&
       (code == NGHTTP2_ERR_REFUSED_STREAM || (code == NGHTTP2_ERR_PROTO && session->stream_count >= session->limits.streams))) {
     session_limit(session, TRANSPORT_LIMIT_STREAMS);
+    allow_late(session);
   }
   if (bucket_take(&session->controls, session->limits.control_burst, session->limits.control_rate, session->now_ms)) return 0;
   return too_much(session, TRANSPORT_LIMIT_CONTROL_FRAMES);
@@ -319,14 +326,29 @@ static int on_begin_frame(nghttp2_session *http2, const nghttp2_frame_hd *header
   if (header->type == NGHTTP2_SETTINGS && header->length / 6 > session->limits.settings_entries) {
     return too_much(session, TRANSPORT_LIMIT_SETTINGS_ENTRIES);
   }
+  session->seen_bytes += FRAME_HEADER_BYTES + header->length;
   return 0;
+}
+
+// nghttp2 drops frames for streams that have ended without a word. What it does not tell of is what was dropped.
+static int bound_dropped(transport_session *session) {
+  uint64_t const dropped = session->taken_bytes - session->seen_bytes;
+  // A frame is told of before all of it is there.
+  if (session->is_client || session->has_dropped_too_much || session->seen_bytes >= session->taken_bytes ||
+      dropped <= session->late_allowed) {
+    return 0;
+  }
+  session->has_dropped_too_much = true;
+  return too_much(session, TRANSPORT_LIMIT_LATE_DATA);
 }
 
 int http2_receive(transport_session *session, const uint8_t *bytes, size_t length) {
   ssize_t const taken = nghttp2_session_mem_recv(session->http2, bytes, length);
   if (taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) session_limit(session, TRANSPORT_LIMIT_CONTINUATIONS);
   if (taken == NGHTTP2_ERR_FLOODED) session_limit(session, TRANSPORT_LIMIT_UNREAD_ANSWERS);
-  return taken < 0 || (size_t)taken != length ? -1 : 0;
+  if (taken < 0 || (size_t)taken != length) return -1;
+  session->taken_bytes += length;
+  return bound_dropped(session);
 }
 
 // MARK: What we send
@@ -410,8 +432,8 @@ int http2_respond(transport_stream *stream, int status, const transport_field *f
                   bool ends) {
   (void)length;
   transport_session *const session = stream->session;
-  char status_text[4];
-  snprintf(status_text, sizeof status_text, "%03d", status);
+  // Three digits: 200 up to 999.
+  char const status_text[3] = {(char)('0' + status / 100), (char)('0' + status / 10 % 10), (char)('0' + status % 10)};
   bool is_grpc = false;
   bool has_date = false;
   bool has_length = false;
@@ -524,6 +546,8 @@ int http2_start(transport_session *session) {
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);
   if (result != 0) return -1;
+  // The client's first words are told of by nobody; extensions of the protocol that it tries out are dropped, too.
+  session->late_allowed = FRAME_BYTES;
   nghttp2_settings_entry entries[5] = {
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits->stream_window},
       {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, FRAME_BYTES},
@@ -544,6 +568,8 @@ static void go_away(transport_session *session) {
   int32_t const last = nghttp2_session_get_last_proc_stream_id(session->http2);
   (void)nghttp2_submit_goaway(session->http2, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0);
   session->has_said_goaway = true;
+  // Requests that are on their way are dropped unseen.
+  session->late_allowed += session->limits.connection_window;
 }
 
 int http2_tick(transport_session *session, bool has_unsent) {

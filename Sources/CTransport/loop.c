@@ -40,7 +40,10 @@ bool transport_loop_post(transport_loop *loop, transport_task task, void *contex
   return true;
 }
 
-bool transport_loop_is_current(const transport_loop *loop) { return pthread_equal(pthread_self(), loop->thread) != 0; }
+// The loop that the calling thread serves now; none while it runs tasks.
+static _Thread_local const transport_loop *served;
+
+bool transport_loop_is_current(const transport_loop *loop) { return served == loop; }
 
 static void run_posted(transport_loop *loop) {
   posted *spare = NULL;
@@ -142,14 +145,33 @@ static void finish(transport_loop *loop) {
   free(loop->input);
   free(loop->plain);
   free(loop->output.bytes);
+  crew_seat_release(loop->seat);
   free(loop);
 }
 
-static void *run(void *context) {
-  transport_loop *const loop = context;
-  uv_run(&loop->uv, UV_RUN_DEFAULT);
+void loop_take_posted(transport_loop *loop) {
+  served = loop;
+  uv_update_time(&loop->uv);
+  run_posted(loop);
+  loop_flush(loop);
+  served = NULL;
+}
+
+bool loop_turn(transport_loop *loop, bool waits) {
+  served = loop;
+  bool const goes_on = uv_run(&loop->uv, waits ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0;
+  served = NULL;
+  return goes_on;
+}
+
+void loop_leave(transport_loop *loop) {
+  pthread_mutex_lock(&loop->lock);
+  loop->is_woken = true;
+  pthread_mutex_unlock(&loop->lock);
+}
+
+void loop_ended(transport_loop *loop) {
   if (loop->frees_itself) finish(loop);
-  return NULL;
 }
 
 transport_loop *transport_loop_new(void) {
@@ -172,14 +194,9 @@ transport_loop *transport_loop_new(void) {
   loop->wake.data = loop->timer.data = loop->prepare.data = loop;
   uv_prepare_start(&loop->prepare, on_prepare);
   timers_begin(loop);
-  // Signals are the main thread's business.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int const result = pthread_create(&loop->thread, NULL, run, loop);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (result != 0) {
+  // The thread that begins here finds its loop's seat only later: nobody else asks for it before the call returns.
+  loop->seat = crew_seat_new(loop);
+  if (loop->seat == NULL) {
     uv_close((uv_handle_t *)&loop->wake, NULL);
     uv_close((uv_handle_t *)&loop->timer, NULL);
     uv_close((uv_handle_t *)&loop->prepare, NULL);
@@ -219,12 +236,11 @@ void transport_loop_stop(transport_loop *loop) {
   if (transport_loop_is_current(loop)) {
     // A thread cannot wait for its own end.
     loop->frees_itself = true;
-    pthread_detach(loop->thread);
     stop(loop);
     return;
   }
   transport_loop_post(loop, stop, loop);
-  pthread_join(loop->thread, NULL);
+  crew_seat_wait(loop->seat);
   finish(loop);
 }
 

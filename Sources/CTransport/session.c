@@ -61,6 +61,7 @@ const char *transport_limit_name(transport_limit limit) {
       [TRANSPORT_LIMIT_CHUNK_EXTENSION] = "chunk-extension",
       [TRANSPORT_LIMIT_DROPPED_BODY] = "dropped-body",
       [TRANSPORT_LIMIT_PEER_RESETS] = "peer-resets",
+      [TRANSPORT_LIMIT_LATE_DATA] = "late-data",
   };
   return (unsigned)limit < TRANSPORT_LIMIT_COUNT ? names[limit] : NULL;
 }
@@ -270,6 +271,7 @@ bool transport_session_wants_close(const transport_session *session) {
 int transport_session_tick(transport_session *session, uint64_t now_ms, bool has_unsent) {
   session->now_ms = now_ms;
   transport_limits const *const limits = &session->limits;
+  if (session->stream_count == 0 && now_ms - session->idle_ms > SPARE_IDLE_MS) streams_free_spare(session, SPARE_STREAMS_IDLE);
   if (has_unsent && now_ms - session->sent_ms > limits->write_timeout_ms) {
     session_limit(session, TRANSPORT_LIMIT_WRITE_TIMEOUT);
     return -1;

@@ -15,7 +15,7 @@ typedef struct body_part {
   void *owner;
 } body_part;
 
-// Small bodies are kept in the stream itself. Closed streams are kept for new ones, few once there is none; not where the address sanitizer
+// Small bodies are kept in the stream itself. Closed streams are kept for new ones, few once there was none for a moment; not where the address sanitizer
 // should see that they are gone.
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -23,9 +23,10 @@ typedef struct body_part {
 #endif
 #endif
 #ifndef SPARE_STREAMS
-#define SPARE_STREAMS 32
+#define SPARE_STREAMS 128
 #endif
-enum { SMALL_BODY_BYTES = 512, SPARE_STREAMS_MAX = SPARE_STREAMS, SPARE_STREAMS_IDLE = 2 };
+// Their lists of trailers are kept with them while they are small.
+enum { SMALL_BODY_BYTES = 512, SPARE_STREAMS_MAX = SPARE_STREAMS, SPARE_STREAMS_IDLE = 2, SPARE_IDLE_MS = 500, SPARE_TRAILERS_BYTES = 512 };
 
 // A buffer that grows.
 typedef struct byte_buffer {
@@ -57,7 +58,6 @@ struct transport_stream {
   size_t swallowed; // bytes that came after our end
   int32_t id;       // HTTP/2's
   uint64_t sent_ms; // when the peer took something last
-  field_list trailers;
   int64_t length_left;  // HTTP/1.1: of the announced body, -1: not announced
   bool is_announced;    // on_head was called, so on_close is due
   bool has_head;
@@ -75,7 +75,8 @@ struct transport_stream {
   transport_close cut_reason;
   bool has_small_part;    // `small_part` is in the queue
   body_part small_part;
-  uint8_t small_body[SMALL_BODY_BYTES];  // last, and not cleared for a new stream
+  field_list trailers;  // this and what follows is not cleared for a new stream
+  uint8_t small_body[SMALL_BODY_BYTES];
 };
 
 typedef enum http1_state {
@@ -125,6 +126,7 @@ struct transport_session {
   bool is_shutting_down;
   bool is_aged;
   bool has_said_goaway;
+  bool has_dropped_too_much;
   transport_limits limits;
   transport_handlers handlers;
   void *context;
@@ -153,6 +155,9 @@ struct transport_session {
   uint64_t heading_ms;     // when the header block began, 0: none
   const uint8_t *unsent;   // of nghttp2's last piece
   size_t unsent_length;
+  uint64_t taken_bytes;   // HTTP/2: of all frames
+  uint64_t seen_bytes;    // of those that were told of
+  uint64_t late_allowed;  // of the others: what the windows of streams that have ended allowed
   token_bucket resets;
   uint64_t reset_count;  // RST_STREAM so far
   token_bucket controls;

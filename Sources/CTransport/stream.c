@@ -9,8 +9,9 @@ transport_stream *stream_new(transport_session *session) {
   } else {
     stream = malloc(sizeof *stream);
     if (stream == NULL) return NULL;
+    stream->trailers = (field_list){0};
   }
-  memset(stream, 0, offsetof(transport_stream, small_body));
+  memset(stream, 0, offsetof(transport_stream, trailers));
   stream->session = session;
   stream->length_left = -1;
   stream->sent_ms = session->now_ms;
@@ -61,15 +62,16 @@ void stream_close(transport_stream *stream, transport_close reason, uint32_t htt
   session->held -= held;
   queue_drop(stream);
   if (stream->is_announced) session->handlers.on_close(session->context, stream, stream->user, reason, http2_code);
-  fields_free(&stream->trailers);
   if (session->spare_count >= SPARE_STREAMS_MAX) {
+    fields_free(&stream->trailers);
     free(stream);
     return;
   }
+  if (stream->trailers.text.capacity > SPARE_TRAILERS_BYTES) fields_free(&stream->trailers);
+  fields_clear(&stream->trailers);
   session->spare_count += 1;
   stream->next = session->spare;
   session->spare = stream;
-  if (session->stream_count == 0) streams_free_spare(session, SPARE_STREAMS_IDLE);
 }
 
 void streams_free_spare(transport_session *session, size_t kept) {
@@ -77,6 +79,7 @@ void streams_free_spare(transport_session *session, size_t kept) {
     transport_stream *const stream = session->spare;
     session->spare = stream->next;
     session->spare_count -= 1;
+    fields_free(&stream->trailers);
     free(stream);
   }
 }

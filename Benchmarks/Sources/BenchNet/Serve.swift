@@ -30,7 +30,10 @@ private struct Handler: HTTPHandler {
 
   func handle(_ request: HTTPServerRequest, _ response: HTTPServerResponse) async throws {
     if GRPCServer.isGRPC(request.head) { return try await grpc.handle(request, response) }
-    let path = request.head.target
+    try await answer(request.head.target, response)
+  }
+
+  private func answer(_ path: String, _ response: HTTPServerResponse) async throws {
     if path == "/small" {
       return try await response.respond(status: 200, headers: ["content-type": "text/plain"], body: small)
     }

@@ -52,8 +52,13 @@ public final class EventLoopGroup: Sendable {
   let loops: [EventLoop]
   private let turn = Atomic<Int>(0)
 
-  /// Starts `count` loops (at least one).
+  /// The first group takes the process's tasks to the threads of its loops.
+  private static let takesTasks = transport_crew_take_tasks()
+
+  /// Starts `count` loops (at least one). From the first one on, tasks that wait for sockets go on on the threads of the loops where
+  /// what they waited for came in; those that take long delay no loop.
   public init(count: Int) throws(TransportError) {
+    _ = Self.takesTasks
     var loops: [EventLoop] = []
     for _ in 0..<max(1, count) { loops.append(try EventLoop()) }
     self.loops = loops

@@ -15,16 +15,11 @@ extension HTTPHeaders {
   func withFields<Result>(_ body: (UnsafePointer<transport_field>?, Int) -> Result) -> Result {
     guard !isEmpty else { return body(nil, 0) }
     return unsafe withUnsafeTemporaryAllocation(of: transport_field.self, capacity: count) { fields in
-      unsafe withText { text in
-        for index in 0..<count {
-          let field = ranges(at: index)
-          unsafe fields.initializeElement(
-            at: index,
-            to: transport_field(
-              name: transport_text(UnsafeRawBufferPointer(rebasing: text[field.name])),
-              value: transport_text(UnsafeRawBufferPointer(rebasing: text[field.value]))))
-        }
-        return unsafe body(fields.baseAddress, count)
+      unsafe withFields { name, value, index in
+        unsafe fields.initializeElement(
+          at: index, to: transport_field(name: transport_text(name), value: transport_text(value)))
+      } then: {
+        unsafe body(fields.baseAddress, count)
       }
     }
   }

@@ -85,7 +85,10 @@ struct GRPCDeframer: Sendable {
       if message.isEmpty {
         message.reserveCapacity(taken == messageBytesLeft ? taken : min(messageBytesLeft, max(taken, Self.firstRoom)))
       }
-      message.append(contentsOf: part[position..<position + taken])
+      let (start, end) = (position, position + taken)
+      unsafe part.withUnsafeBytes { bytes in
+        unsafe message.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+      }
       position += taken
       messageBytesLeft -= taken
     }

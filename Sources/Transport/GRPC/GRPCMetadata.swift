@@ -46,12 +46,17 @@ enum GRPCMetadata {
     return metadata
   }
 
+  /// `-bin`, as the machine loads it.
+  private static let binarySuffix = UInt32(bigEndian: 0x2D62_696E)
+
   /// Throws where the bytes of a field are not Base64.
   static func checkBinary(_ headers: HTTPHeaders) throws(GRPCStatus) {
     // Most have none.
-    guard unsafe headers.containsName(where: { unsafe $0.count >= 4 && $0.suffix(4).elementsEqual("-bin".utf8) }) else {
-      return
-    }
+    guard
+      unsafe headers.containsName(where: { name in
+        unsafe name.count >= 4 && name.loadUnaligned(fromByteOffset: name.count - 4, as: UInt32.self) == binarySuffix
+      })
+    else { return }
     for (name, _) in headers where name.hasSuffix("-bin") && !isReserved(name) { _ = try headers.binary(name) }
   }
 

@@ -65,10 +65,13 @@ public final class GRPCServer: HTTPHandler {
   /// Answers a call: refuses what is none, else carries it out until its end, its deadline or its client's leaving.
   public func handle(_ request: HTTPServerRequest, _ response: HTTPServerResponse) async throws {
     switch judge(request, response) {
-    case .refuse(let refusal):
-      try await response.respond(status: refusal.httpStatus, headers: refusal.headers)
+    case .refuse(let refusal): try await refuse(refusal, response)
     case .carryOut(let call, let service): await carryOut(call, service)
     }
+  }
+
+  @inline(never) private func refuse(_ refusal: Refusal, _ response: HTTPServerResponse) async throws {
+    try await response.respond(status: refusal.httpStatus, headers: refusal.headers)
   }
 
   private enum Verdict {
@@ -76,14 +79,15 @@ public final class GRPCServer: HTTPHandler {
     case refuse(Refusal)
   }
 
-  private struct Refusal {
-    var httpStatus: Int
-    var headers: HTTPHeaders
+  private final class Refusal: Sendable {
+    let httpStatus: Int
+    let headers: HTTPHeaders
 
     init(contentType: String = GRPCServerCall.plainType, httpStatus: Int = 200, _ status: GRPCStatus) {
       self.httpStatus = httpStatus
-      headers = ["content-type": contentType]
+      var headers: HTTPHeaders = ["content-type": contentType]
       status.write(to: &headers)
+      self.headers = headers
     }
   }
 
@@ -143,30 +147,56 @@ public final class GRPCServer: HTTPHandler {
 
   // MARK: Carrying out
 
-  /// Runs the handler, until the deadline where there is one, and tells the client how it ended.
+  /// Runs the handler, until the deadline where there is one, and tells the client how it ended. (What is rare stands apart, so that
+  /// the memory that each call's task takes is little.)
   private func carryOut(_ call: GRPCServerCall, _ service: any GRPCService) async {
-    let start = options.observer.map { observer in
-      observer.callStarted(service: call.service, method: call.method)
-      return ContinuousClock.now
-    }
-    var status = GRPCStatus.ok
+    let start = begin(call)
     if let deadline = call.deadline, !call.endsAtDeadline(deadline) {
-      status = await outcome(of: call, service, until: deadline)
-    } else {
-      do {
-        if options.interceptors.isEmpty {
-          try await service.handle(method: call.method.name, call: call)
-        } else {
-          try await run(call, service, options.interceptors[...])
-        }
-      } catch {
-        status = Self.status(of: error)
-      }
+      return await carryOut(call, service, until: deadline, start)
     }
+    var failure: (any Error)?
+    do {
+      if options.interceptors.isEmpty {
+        try await service.handle(method: call.method.name, call: call)
+      } else {
+        try await intercepted(call, service)
+      }
+    } catch {
+      failure = error
+    }
+    if let ending = end(call, failure, start) { await send(ending, of: call) }
+  }
+
+  /// The same for streams without a clock.
+  @inline(never) private func carryOut(
+    _ call: GRPCServerCall, _ service: any GRPCService, until deadline: ContinuousClock.Instant,
+    _ start: ContinuousClock.Instant?
+  ) async {
+    let status = await outcome(of: call, service, until: deadline)
+    if let ending = end(call, status.code == .ok ? nil : status, start) { await send(ending, of: call) }
+  }
+
+  /// Tells the observer, if there is one; gives when the call began then.
+  @inline(never) private func begin(_ call: GRPCServerCall) -> ContinuousClock.Instant? {
+    guard let observer = options.observer else { return nil }
+    observer.callStarted(service: call.service, method: call.method)
+    return .now
+  }
+
+  /// Ends the call with what its handler came to. Returns what must be sent still: nothing, as a rule.
+  @inline(never) private func end(
+    _ call: GRPCServerCall, _ failure: (any Error)?, _ start: ContinuousClock.Instant?
+  ) -> GRPCServerCall.Ending? {
+    var status = failure.map { Self.status(of: $0) } ?? .ok
     if call.hasExpired { status = GRPCServerCall.expired }
-    // A client that left cannot be told how its call ended.
-    if let ending = call.endNow(status) { do { try await call.send(ending) } catch {} }
+    let ending = call.endNow(status)
     if let start { told(call, status, start) }
+    return ending
+  }
+
+  /// A client that left cannot be told how its call ended.
+  @inline(never) private func send(_ ending: GRPCServerCall.Ending, of call: GRPCServerCall) async {
+    do { try await call.send(ending) } catch {}
   }
 
   private func told(_ call: GRPCServerCall, _ status: GRPCStatus, _ start: ContinuousClock.Instant) {
@@ -212,6 +242,10 @@ public final class GRPCServer: HTTPHandler {
       }
       return GRPCStatus(.internal, "a call without an outcome")
     }
+  }
+
+  @inline(never) private func intercepted(_ call: GRPCServerCall, _ service: any GRPCService) async throws {
+    try await run(call, service, options.interceptors[...])
   }
 
   private func run(

@@ -2,100 +2,148 @@
 import Glibc
 
 /// Header or trailer fields: names in lower case, several of one name allowed, order kept. All text lies in one array, so that
-/// a request with twenty fields costs two allocations and not forty.
+/// a request with twenty fields costs one allocation and not forty.
+///
+///   | name length: 4 bytes | value length: 4 bytes | name | value |   and so on; lengths as the machine has them
 public struct HTTPHeaders: Sendable {
-  private struct Field: Sendable {
-    var nameStart: Int
-    var nameLength: Int
-    var valueLength: Int
+  private static let lengthsBytes = 8
 
-    var name: Range<Int> { nameStart..<nameStart + nameLength }
-    var value: Range<Int> { nameStart + nameLength..<nameStart + nameLength + valueLength }
-  }
+  private var packed: [UInt8] = []
 
-  private var text: [UInt8] = []
-  private var fields: [Field] = []
+  /// How many fields there are; those of one name count each.
+  public private(set) var count = 0
 
   /// No fields.
   public init() {}
 
   /// Room for so many fields with so many bytes of text.
   init(fieldCapacity: Int, textCapacity: Int) {
-    fields.reserveCapacity(fieldCapacity)
-    text.reserveCapacity(textCapacity)
+    packed.reserveCapacity(fieldCapacity * Self.lengthsBytes + textCapacity)
   }
 
-  /// How many fields there are; those of one name count each.
-  public var count: Int { fields.count }
   /// Whether there are none.
-  public var isEmpty: Bool { fields.isEmpty }
+  public var isEmpty: Bool { count == 0 }
 
   /// The bytes that the fields would take uncompressed, as HTTP/2 counts the size of a header list (RFC 9113, 6.5.2).
-  public var listBytes: Int { fields.reduce(0) { $0 + $1.nameLength + $1.valueLength + 32 } }
+  public var listBytes: Int { packed.count + count * (32 - Self.lengthsBytes) }
+
+  /// Calls `body` with each field, until it gives false.
+  func forEach(while body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool) {
+    unsafe packed.withUnsafeBytes { bytes in
+      var at = 0
+      while at < bytes.count {
+        let field = unsafe Self.field(in: bytes, at: at)
+        guard unsafe body(field.name, field.value) else { return }
+        at = unsafe at + Self.lengthsBytes + field.name.count + field.value.count
+      }
+    }
+  }
+
+  /// Calls `body` with each field and its place, then `then`, for whose time the texts stay where they are.
+  func withFields<Result>(
+    _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ index: Int) -> Void, then: () -> Result
+  ) -> Result {
+    unsafe packed.withUnsafeBytes { bytes in
+      var at = 0
+      for index in 0..<count {
+        let field = unsafe Self.field(in: bytes, at: at)
+        unsafe body(field.name, field.value, index)
+        at = unsafe at + Self.lengthsBytes + field.name.count + field.value.count
+      }
+      return then()
+    }
+  }
+
+  /// The field whose lengths lie at `at`.
+  private static func field(
+    in bytes: UnsafeRawBufferPointer, at: Int
+  ) -> (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    let nameStart = at + lengthsBytes
+    let nameEnd = unsafe nameStart + Int(bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+    let valueEnd = unsafe nameEnd + Int(bytes.loadUnaligned(fromByteOffset: at + 4, as: UInt32.self))
+    return unsafe (
+      UnsafeRawBufferPointer(rebasing: bytes[nameStart..<nameEnd]),
+      UnsafeRawBufferPointer(rebasing: bytes[nameEnd..<valueEnd])
+    )
+  }
+
+  /// Calls `body` with the values of the fields `name`, until it gives false.
+  private func forEachValue(of name: String, while body: (UnsafeRawBufferPointer) -> Bool) {
+    var name = name
+    name.withUTF8 { wanted in
+      unsafe forEach { name, value in
+        unsafe isSame(name, UnsafeRawBufferPointer(wanted)) ? unsafe body(value) : true
+      }
+    }
+  }
 
   /// The first value of the field `name` (in lower case), or nil.
   public subscript(name: String) -> String? {
-    var name = name
-    return name.withUTF8 { name in
-      fields.first { unsafe hasName($0, UnsafeRawBufferPointer(name)) }.map { string($0.value) }
+    var found: String?
+    unsafe forEachValue(of: name) { value in
+      unsafe found = String(decoding: value, as: UTF8.self)
+      return false
     }
+    return found
   }
 
   /// All values of the fields `name` (in lower case), in their order.
   public func values(for name: String) -> [String] {
-    var name = name
-    return name.withUTF8 { name in
-      fields.filter { unsafe hasName($0, UnsafeRawBufferPointer(name)) }.map { string($0.value) }
+    var values: [String] = []
+    unsafe forEachValue(of: name) { value in
+      unsafe values.append(String(decoding: value, as: UTF8.self))
+      return true
     }
+    return values
   }
 
   /// Whether there is a field `name` (in lower case).
   public func contains(_ name: String) -> Bool {
-    var name = name
-    return name.withUTF8 { name in fields.contains { unsafe hasName($0, UnsafeRawBufferPointer(name)) } }
+    var isThere = false
+    unsafe forEachValue(of: name) { _ in
+      isThere = true
+      return false
+    }
+    return isThere
   }
 
   /// Whether the first value of the field `name` (in lower case) is `value`, byte for byte: without making text of it.
   func has(_ name: String, _ value: String) -> Bool {
-    var (name, value) = (name, value)
-    return name.withUTF8 { name in
-      value.withUTF8 { value in
-        guard let field = fields.first(where: { unsafe hasName($0, UnsafeRawBufferPointer(name)) }) else {
-          return false
-        }
-        return unsafe hasText(field.value, UnsafeRawBufferPointer(value))
+    var wanted = value
+    return wanted.withUTF8 { wanted in
+      var hasValue = false
+      unsafe forEachValue(of: name) { value in
+        hasValue = unsafe isSame(value, UnsafeRawBufferPointer(wanted))
+        return false
       }
+      return hasValue
     }
   }
 
   /// Whether the name of a field has this begin, or this end.
   func containsName(where matches: (UnsafeRawBufferPointer) -> Bool) -> Bool {
-    unsafe text.withUnsafeBytes { bytes in
-      fields.contains { unsafe matches(UnsafeRawBufferPointer(rebasing: bytes[$0.name])) }
+    var isThere = false
+    unsafe forEach { name, _ in
+      isThere = unsafe matches(name)
+      return !isThere
     }
+    return isThere
   }
 
   /// The fields whose names (and values) are wanted.
   func filtered(_ isWanted: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool) -> HTTPHeaders {
     var result = HTTPHeaders()
-    unsafe text.withUnsafeBytes { bytes in
-      for field in fields {
-        let name = unsafe UnsafeRawBufferPointer(rebasing: bytes[field.name])
-        let value = unsafe UnsafeRawBufferPointer(rebasing: bytes[field.value])
-        if unsafe isWanted(name, value) { unsafe result.append(name: name, value: value) }
-      }
+    unsafe forEach { name, value in
+      if unsafe isWanted(name, value) { unsafe result.append(name: name, value: value) }
+      return true
     }
     return result
   }
 
   /// Appends all fields of `other`.
   mutating func append(_ other: HTTPHeaders) {
-    let offset = text.count
-    text.append(contentsOf: other.text)
-    for field in other.fields {
-      fields.append(
-        Field(nameStart: field.nameStart + offset, nameLength: field.nameLength, valueLength: field.valueLength))
-    }
+    packed.append(contentsOf: other.packed)
+    count += other.count
   }
 
   /// Appends a field. ASCII capitals of the name become small.
@@ -109,13 +157,15 @@ public struct HTTPHeaders: Sendable {
     }
   }
 
-  /// Appends a field whose text is given as bytes.
+  /// Appends a field whose text is given as bytes; of more than 4 GiB their begin.
   mutating func append(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
-    fields.append(Field(nameStart: text.count, nameLength: name.count, valueLength: value.count))
-    let start = text.count
-    unsafe text.append(contentsOf: name)
-    for index in start..<text.count where text[index] >= 0x41 && text[index] <= 0x5A { text[index] |= 0x20 }
-    unsafe text.append(contentsOf: value)
+    let lengths = (UInt32(clamping: name.count), UInt32(clamping: value.count))
+    unsafe withUnsafeBytes(of: lengths) { unsafe packed.append(contentsOf: $0) }
+    let start = packed.count
+    unsafe packed.append(contentsOf: name.prefix(Int(lengths.0)))
+    for index in start..<packed.count where packed[index] >= 0x41 && packed[index] <= 0x5A { packed[index] |= 0x20 }
+    unsafe packed.append(contentsOf: value.prefix(Int(lengths.1)))
+    count += 1
   }
 
   /// Replaces all fields `name` by one.
@@ -126,31 +176,38 @@ public struct HTTPHeaders: Sendable {
 
   /// Removes all fields `name`.
   public mutating func remove(_ name: String) {
-    let lowered = Array(name.utf8).map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }
-    fields.removeAll { text[$0.name].elementsEqual(lowered) }
-  }
-
-  /// Where the text of the field at `index` lies in what `withText` shows.
-  func ranges(at index: Int) -> (name: Range<Int>, value: Range<Int>) { (fields[index].name, fields[index].value) }
-
-  /// Calls `body` with the text of all fields.
-  func withText<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-    unsafe text.withUnsafeBytes { unsafe body($0) }
-  }
-
-  private func hasName(_ field: Field, _ name: UnsafeRawBufferPointer) -> Bool {
-    unsafe field.nameLength == name.count && hasText(field.name, name)
-  }
-
-  private func hasText(_ range: Range<Int>, _ other: UnsafeRawBufferPointer) -> Bool {
-    guard range.count == other.count else { return false }
-    guard let start = other.baseAddress else { return true }
-    return unsafe text.withUnsafeBytes { bytes in
-      unsafe memcmp(UnsafeRawBufferPointer(rebasing: bytes[range]).baseAddress ?? start, start, other.count) == 0
+    var lowered = HTTPHeaders()
+    lowered.add(name, "")
+    let others = lowered
+    self = unsafe filtered { name, _ in
+      unsafe !others.containsName { unsafe isSame($0, name) }
     }
   }
 
-  private func string(_ range: Range<Int>) -> String { String(decoding: text[range], as: UTF8.self) }
+  /// Gives name and value of each field.
+  public struct Iterator: IteratorProtocol {
+    private let headers: HTTPHeaders
+    private var position = 0
+
+    init(_ headers: HTTPHeaders) { self.headers = headers }
+
+    /// The next field, or nil.
+    public mutating func next() -> (name: String, value: String)? {
+      guard position < headers.packed.count else { return nil }
+      return unsafe headers.packed.withUnsafeBytes { bytes in
+        let field = unsafe HTTPHeaders.field(in: bytes, at: position)
+        position = unsafe position + HTTPHeaders.lengthsBytes + field.name.count + field.value.count
+        return unsafe (String(decoding: field.name, as: UTF8.self), String(decoding: field.value, as: UTF8.self))
+      }
+    }
+  }
+}
+
+/// Whether both are the same bytes.
+private func isSame(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+  guard left.count == right.count else { return false }
+  guard let start = left.baseAddress, let other = right.baseAddress else { return true }
+  return unsafe memcmp(start, other, left.count) == 0
 }
 
 extension HTTPHeaders: ExpressibleByDictionaryLiteral {
@@ -161,22 +218,6 @@ extension HTTPHeaders: ExpressibleByDictionaryLiteral {
 }
 
 extension HTTPHeaders: Sequence {
-  /// Gives name and value of each field.
-  public struct Iterator: IteratorProtocol {
-    private let headers: HTTPHeaders
-    private var position = 0
-
-    init(_ headers: HTTPHeaders) { self.headers = headers }
-
-    /// The next field, or nil.
-    public mutating func next() -> (name: String, value: String)? {
-      guard position < headers.fields.count else { return nil }
-      let field = headers.fields[position]
-      position += 1
-      return (headers.string(field.name), headers.string(field.value))
-    }
-  }
-
   public func makeIterator() -> Iterator { Iterator(self) }
 }
 

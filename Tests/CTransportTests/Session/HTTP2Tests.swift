@@ -294,6 +294,49 @@ private func header(_ length: Int, _ type: UInt8, _ flags: UInt8, _ stream: UInt
     #expect(server.limits == ["unread-answers"])
   }
 
+  /// A server whose client posts on stream 1 and gives up.
+  private static func serverWithEndedStream() -> SessionDriver {
+    let server = Self.server { $0.stream_window = 65_536 }
+    server.receive(frame(1, flags: 0x4, stream: 1, requestBlock) + frame(3, stream: 1, [0, 0, 0, 8]))
+    return server
+  }
+
+  @Test func dataForAStreamThatHasEndedIsDroppedWithinItsWindow() {
+    let server = Self.serverWithEndedStream()
+    for _ in 0..<64 { server.receive(frame(0, stream: 1, [UInt8](repeating: 1, count: 1024))) }
+    #expect(server.limits.isEmpty && server.streams.first?.body.isEmpty == true)
+    #expect(!Self.saysGoaway(server, code: 11) && !server.wantsClose)
+  }
+
+  @Test func moreDataForAStreamThatHasEndedThanItsWindowEndsTheConnection() {
+    let server = Self.serverWithEndedStream()
+    var sent = 0
+    while sent < 1000 && server.limits.isEmpty {
+      server.receive(frame(0, stream: 1, [UInt8](repeating: 1, count: 1024)))
+      // The connection's credit comes back: only this bound stops the sender.
+      if sent < 60 { _ = server.output() }
+      sent += 1
+    }
+    // Its window, and a frame that may be dropped anyhow; each has a header of nine bytes.
+    #expect(server.limits == ["late-data"] && sent == (65_536 + 16_384) / (1024 + 9) + 1)
+    #expect(Self.saysGoaway(server, code: 11) && server.wantsClose)
+  }
+
+  @Test func streamsThatTheServerCutsMayStillSendWhatTheirWindowAllows() {
+    let server = Self.server { $0.stream_window = 65_536 }
+    for stream: UInt32 in [1, 3] {
+      server.receive(frame(1, flags: 0x4, stream: stream, requestBlock))
+      if let record = server.streams.last { server.reset(record) }
+      _ = server.output()
+    }
+    for _ in 0..<64 {
+      for stream: UInt32 in [1, 3] { server.receive(frame(0, stream: stream, [UInt8](repeating: 1, count: 1024))) }
+    }
+    #expect(server.limits.isEmpty)
+    server.receive(frame(0, stream: 3, [UInt8](repeating: 1, count: 16_384)))
+    #expect(server.limits == ["late-data"])
+  }
+
   @Test func settingsOfManyEntriesEndTheConnection() {
     let entry: [UInt8] = [0, 1, 0, 0, 16, 0]
     let some = Self.server { $0.settings_entries = 5 }

@@ -25,6 +25,7 @@ typedef enum transport_limit {
   TRANSPORT_LIMIT_CHUNK_EXTENSION,    // A chunk's extension longer than chunk_extension_bytes.
   TRANSPORT_LIMIT_DROPPED_BODY,       // A body that nobody reads and that is longer than dropped_body_bytes.
   TRANSPORT_LIMIT_PEER_RESETS,        // More requests given up by one address than peer_reset_burst and peer_reset_rate allow.
+  TRANSPORT_LIMIT_LATE_DATA,          // More bytes for streams that have ended than their windows allowed.
   TRANSPORT_LIMIT_COUNT
 } transport_limit;
 

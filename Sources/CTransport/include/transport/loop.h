@@ -1,5 +1,5 @@
-// Event loops, each a thread of its own, and the connections on them. A connection stays on its loop; everything about it happens
-// on that thread, what others want of it they post.
+// Event loops, each driven by one thread at a time (crew.h), and the connections on them. A connection stays on its loop; everything
+// about it happens on that thread, what others want of it they post.
 #pragma once
 #include "session.h"
 #include "tls.h"

@@ -1,6 +1,7 @@
 // The transport's public headers together: event loops, connections and streams. Nothing of libuv, OpenSSL, nghttp2 or http-parser
 // shows in them.
 #pragma once
+#include "crew.h"
 #include "limits.h"
 #include "loop.h"
 #include "peers.h"
