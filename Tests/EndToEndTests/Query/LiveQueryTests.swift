@@ -17,7 +17,8 @@ import Testing
     return range
   }
 
-  private static let queries: [String] =
+  /// What people ask of such a Prometheus.
+  static let queries: [String] =
     [
       "up", "count(up)", "sum by (job) (up)", "node_load1",
       "node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes",
