@@ -40,31 +40,23 @@ final class FanoutSeriesStream: SeriesStream, @unchecked Sendable {
     guard !stores.isEmpty else { return }
     let message = reading.message(request, options).encoded()
     let (metadata, timeoutMs) = (owner.metadata, options.responseTimeoutMs)
-    let calls = await withTaskGroup(of: (Int, Result<GRPCClientCall, GRPCStatus>).self) { group in
+    let calls = await withTaskGroup(of: BegunCall.self) { group in
       for (index, store) in stores.enumerated() {
-        group.addTask {
-          do throws(GRPCStatus) {
-            return (
-              index,
-              .success(
-                try await store.channel.serverStream(path: "/thanos.Store/Series", message: message, metadata: metadata)
-              )
-            )
-          } catch { return (index, .failure(error)) }
-        }
+        group.addTask { await BegunCall(index, store, message, metadata) }
       }
-      return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+      return await group.reduce(into: []) { $0.append($1) }
     }
     try Task.checkCancellation()
-    for (index, store) in stores.enumerated() {
-      switch calls[index] {
-      case .success(let call):
+    for begun in calls.sorted(by: { $0.index < $1.index }) {
+      let store = stores[begun.index]
+      if let call = begun.call {
         sources.append(
           RemoteSeries(
             store, call, dropped: store.dropsReplicaLabels ? [] : options.droppedLabels, timeoutMs: timeoutMs,
             budget: budget))
-      case .failure(let status): try failed("fetch series for \(store.seriesDescription): \(status)", status)
-      case nil: break
+      } else {
+        let status = begun.failure ?? GRPCStatus(.unknown, "the store was not asked")
+        try failed("fetch series for \(store.seriesDescription): \(status)", status)
       }
     }
     guard !sources.isEmpty else { return }
@@ -139,5 +131,19 @@ final class FanoutSeriesStream: SeriesStream, @unchecked Sendable {
       try Task.checkCancellation()
       try failed("receive series from \(source.store.seriesDescription): \(GRPCStatus(of: error))", error)
     }
+  }
+}
+
+/// A call to one of the stores, or why there is none.
+private struct BegunCall: Sendable {
+  let index: Int
+  var call: GRPCClientCall?
+  var failure: GRPCStatus?
+
+  init(_ index: Int, _ store: RemoteStore, _ message: [UInt8], _ metadata: HTTPHeaders) async {
+    self.index = index
+    do {
+      call = try await store.channel.serverStream(path: "/thanos.Store/Series", message: message, metadata: metadata)
+    } catch { failure = GRPCStatus(of: error) }
   }
 }

@@ -47,7 +47,7 @@ internal import Transport
   }
 
   /// Adds the series of messages, without the labels named in `dropped`.
-  func append(_ messages: GRPCMessages, dropping dropped: [[UInt8]]) throws(Refusal) {
+  @inline(never) func append(_ messages: GRPCMessages, dropping dropped: [[UInt8]]) throws(Refusal) {
     let bytes = unsafe try allocate(messages.bytes.count)
     unsafe messages.bytes.withUnsafeBytes { unsafe bytes.copyMemory(from: $0) }
     let first = count
