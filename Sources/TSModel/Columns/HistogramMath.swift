@@ -1,42 +1,48 @@
 // Arithmetic on native histograms, by the C core: histograms of pools in, new histograms of a pool out.
 internal import CTSDB
-package import TSModel
 
 /// What two histograms make together.
-struct CombinedHistogram {
+package struct CombinedHistogram {
   /// In the pool of results.
-  var index: Int32
+  package var index: Int32
   /// One says that counters started anew, the other that they did not.
-  var collides: Bool
+  package var collides: Bool
   /// Their custom bounds differed and were brought together.
-  var isReconciled: Bool
+  package var isReconciled: Bool
 }
 
 /// A sum with what it has lost to rounding: a histogram with the same buckets, or -1 where there is nothing yet.
-struct CompensatedHistogram {
-  var value: Int32
-  var compensation: Int32
-  var isReconciled: Bool
+package struct CompensatedHistogram {
+  package var value: Int32
+  package var compensation: Int32
+  package var isReconciled: Bool
+
+  /// A sum with everything said by the caller.
+  package init(value: Int32, compensation: Int32, isReconciled: Bool) {
+    self.value = value
+    self.compensation = compensation
+    self.isReconciled = isReconciled
+  }
 }
 
 /// Operations on histograms. Indices are those of the pools beside them; -1 stands for a result that cannot be.
-enum HistogramMath {
+package enum HistogramMath {
   /// What an estimate has to say.
-  enum Note {
+  package enum Note {
     case none, resultIsNaN, isSkewed
   }
 
   // MARK: New histograms
 
   /// All counts and the sum multiplied.
-  static func scaled(
+  package static func scaled(
     _ index: Int32, _ source: HistogramPool, by factor: Double, compacts: Bool = true, into pool: HistogramPool
   ) -> Int32 {
     unsafe changed(index, source, compacts, into: pool) { unsafe tsdb_histogram_multiply($0, factor) }
   }
 
   /// All counts and the sum divided.
-  static func divided(
+  package static func divided(
     _ index: Int32, _ source: HistogramPool, by divisor: Double, compacts: Bool = true, into pool: HistogramPool
   ) -> Int32 {
     unsafe changed(index, source, compacts, into: pool) { unsafe tsdb_histogram_divide($0, divisor) }
@@ -56,7 +62,7 @@ enum HistogramMath {
   }
 
   /// Only what is below (`upper`) or above a bound.
-  static func trimmed(
+  package static func trimmed(
     _ index: Int32, _ source: HistogramPool, upper: Bool, at bound: Double, into pool: HistogramPool
   ) -> Int32 {
     unsafe withView(index, source) { view in
@@ -68,7 +74,7 @@ enum HistogramMath {
   }
 
   /// Without empty buckets.
-  static func compacted(_ index: Int32, _ source: HistogramPool, into pool: HistogramPool) -> Int32 {
+  package static func compacted(_ index: Int32, _ source: HistogramPool, into pool: HistogramPool) -> Int32 {
     unsafe withView(index, source) { view in unsafe compacted(view, into: pool) }
   }
 
@@ -80,7 +86,7 @@ enum HistogramMath {
   }
 
   /// At a coarser schema.
-  static func reduced(
+  package static func reduced(
     _ index: Int32, _ source: HistogramPool, toSchema schema: Int32, into pool: HistogramPool
   ) -> Int32 {
     unsafe withView(index, source) { view in
@@ -92,7 +98,7 @@ enum HistogramMath {
   }
 
   /// Of the same schema and bounds, without observations.
-  static func empty(like index: Int32, _ source: HistogramPool, into pool: HistogramPool) -> Int32 {
+  package static func empty(like index: Int32, _ source: HistogramPool, into pool: HistogramPool) -> Int32 {
     let other = source.headers[Int(index)]
     var header = PooledHistogram()
     header.schema = other.schema
@@ -104,7 +110,7 @@ enum HistogramMath {
   }
 
   /// The sum or the difference of two; nil where their schemas do not go together.
-  static func combined(
+  package static func combined(
     _ a: Int32, _ left: HistogramPool, _ b: Int32, _ right: HistogramPool, subtracts: Bool, compacts: Bool = true,
     into pool: HistogramPool
   ) -> CombinedHistogram? {
@@ -129,7 +135,7 @@ enum HistogramMath {
   }
 
   /// A compensated sum with one more histogram; nil where the schemas do not go together.
-  static func compensatedSum(
+  package static func compensatedSum(
     _ sum: Int32, _ compensation: Int32, _ pool: HistogramPool, adding index: Int32, _ source: HistogramPool
   ) -> CompensatedHistogram? {
     unsafe withView(sum, pool) { sumView in
@@ -179,29 +185,31 @@ enum HistogramMath {
   // MARK: Questions
 
   /// Whether a count, a bucket or the sum is infinite.
-  static func overflows(_ index: Int32, _ pool: HistogramPool) -> Bool {
+  package static func overflows(_ index: Int32, _ pool: HistogramPool) -> Bool {
     unsafe withView(index, pool) { unsafe tsdb_histogram_has_overflow($0) }
   }
 
   /// Whether both are the same but for what they say of resets.
-  static func areEqual(_ a: Int32, _ left: HistogramPool, _ b: Int32, _ right: HistogramPool) -> Bool {
+  package static func areEqual(_ a: Int32, _ left: HistogramPool, _ b: Int32, _ right: HistogramPool) -> Bool {
     unsafe withView(a, left) { a in unsafe withView(b, right) { b in unsafe tsdb_histogram_equals(a, b) } }
   }
 
   /// Whether the counters started anew between two histograms.
-  static func isReset(_ index: Int32, after previous: Int32, _ pool: HistogramPool) -> Bool {
+  package static func isReset(_ index: Int32, after previous: Int32, _ pool: HistogramPool) -> Bool {
     unsafe withView(index, pool) { current in
       unsafe withView(previous, pool) { previous in unsafe tsdb_histogram_detect_reset(current, previous) }
     }
   }
 
   /// The variance of the observations, as the buckets tell it.
-  static func variance(_ index: Int32, _ pool: HistogramPool) -> Double {
+  package static func variance(_ index: Int32, _ pool: HistogramPool) -> Double {
     unsafe withView(index, pool) { unsafe tsdb_histogram_variance($0) }
   }
 
   /// The quantile of the observations.
-  static func quantile(_ quantile: Double, of index: Int32, _ pool: HistogramPool) -> (value: Double, note: Note) {
+  package static func quantile(_ quantile: Double, of index: Int32, _ pool: HistogramPool) -> (
+    value: Double, note: Note
+  ) {
     unsafe withView(index, pool) { view in
       var seen: UInt32 = 0
       let value = unsafe tsdb_histogram_quantile(view, quantile, &seen)
@@ -211,26 +219,13 @@ enum HistogramMath {
   }
 
   /// The share of observations between two values.
-  static func fraction(
+  package static func fraction(
     from lower: Double, to upper: Double, of index: Int32, _ pool: HistogramPool
   ) -> (value: Double, hasNaNs: Bool) {
     unsafe withView(index, pool) { view in
       var seen: UInt32 = 0
       let value = unsafe tsdb_histogram_fraction(view, lower, upper, &seen)
       return (value, seen & UInt32(TSDB_HISTOGRAM_SEEN_NAN_SKEW) != 0)
-    }
-  }
-
-  /// The buckets that are not empty, ascending.
-  static func buckets(_ index: Int32, _ pool: HistogramPool) -> [tsdb_histogram_bucket] {
-    unsafe withView(index, pool) { view in
-      var (walk, bucket) = (tsdb_histogram_walk(), tsdb_histogram_bucket())
-      var found: [tsdb_histogram_bucket] = []
-      unsafe tsdb_histogram_walk_start(view, false, &walk)
-      while unsafe tsdb_histogram_walk_next(view, &walk, &bucket) {
-        if bucket.count != 0 { found.append(bucket) }
-      }
-      return found
     }
   }
 
@@ -290,26 +285,6 @@ enum HistogramMath {
     let negative = unsafe UnsafeBufferPointer(start: view.negative_buckets, count: header.negativeBucketCount)
     return unsafe pool.append(header, buckets: Array(positive) + Array(negative))
   }
-}
-
-/// A histogram as Prometheus prints it: `{count:3, sum:2.5, [-0.001,0.001]:1, (1,2]:2}`.
-func histogramText(_ index: Int32, _ pool: HistogramPool) -> String {
-  let header = pool.headers[Int(index)]
-  var text = "{count:\(goText(header.count)), sum:\(goText(header.sum))"
-  // Among the buckets is that of zero only where its count is positive, but it is printed unless it is 0.
-  var zeroBucket = ""
-  if header.zeroCount != 0, !(header.zeroCount > 0) {
-    zeroBucket = ", [\(goText(-header.zeroThreshold)),\(goText(header.zeroThreshold))]:\(goText(header.zeroCount))"
-  }
-  for bucket in HistogramMath.buckets(index, pool) {
-    if bucket.lower >= 0 {
-      text += zeroBucket
-      zeroBucket = ""
-    }
-    text += ", \(bucket.is_lower_inclusive ? "[" : "(")\(goText(bucket.lower)),\(goText(bucket.upper))"
-    text += "\(bucket.is_upper_inclusive ? "]" : ")"):\(goText(bucket.count))"
-  }
-  return text + zeroBucket + "}"
 }
 
 extension Histogram {
