@@ -152,3 +152,26 @@ bool tsdb_segment_cutter_next(tsdb_segment_cutter *cutter, uint32_t data_size) {
   cutter->is_first_chunk = false;
   return cuts;
 }
+
+size_t tsdb_chunk_records_write(tsdb_segment_cutter *cutter, const uint8_t *encodings, const uint8_t *const *data,
+                                const uint32_t *data_sizes, size_t count, uint64_t segment_size, uint8_t *dst,
+                                size_t dst_capacity, uint64_t *offsets, bool *io_cuts, size_t *out_done) {
+  size_t written = 0, index = 0;
+  bool is_decided = *io_cuts;
+  *io_cuts = false;
+  for (; index < count && dst_capacity - written >= tsdb_chunk_record_bound(data_sizes[index]); index++) {
+    if (!is_decided && tsdb_segment_cutter_next(cutter, data_sizes[index])) {
+      *io_cuts = true;
+      break;
+    }
+    is_decided = false;
+    size_t size = 0;
+    tsdb_status status = tsdb_chunk_record_write(encodings[index], data[index], data_sizes[index], dst + written,
+                                                 dst_capacity - written, &size);
+    if (status != TSDB_OK) break;
+    offsets[index] = segment_size + written;
+    written += size;
+  }
+  *out_done = index;
+  return written;
+}

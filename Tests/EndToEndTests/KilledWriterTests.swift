@@ -8,7 +8,39 @@ import Testing
     let scratch = try TemporaryFolder("kill")
     let dump = scratch.file("input.jsonl")
     try writeFile(dump, try gunzip(try Fixtures.folder("prometheus/block-floats") + "/dump.jsonl.gz"))
-    let arguments = ["tools", "block", "create-from", "jsonl", dump, "-o"]
+    try expectNoHalfBlocks(["create-from", "jsonl", dump], rounds: isLongTier ? 100 : 15, scratch)
+  }
+
+  /// Whoever makes one block of others is killed: the others are whole, and nothing half-made is taken for a result.
+  @Test(arguments: ["compact", "downsample", "rewrite"])
+  func aKilledTransformationLeavesItsInputAndNoHalfBlock(kind: String) throws {
+    let scratch = try TemporaryFolder("kill-" + kind)
+    let inputs = try Fixtures.blocks(in: Fixtures.folder("prometheus/overlapping/input"))
+    let single = try Fixtures.block("prometheus/block-multisegment")
+    let before = try inputs.map { try checksums($0) } + [try checksums(single)]
+    let arguments =
+      switch kind {
+      case "compact": ["compact"] + inputs
+      case "downsample": ["downsample", "--resolution=5m", single]
+      default: ["rewrite", "--max-time=1748738000000", single]
+      }
+    try expectNoHalfBlocks(arguments, rounds: isLongTier ? 200 : 5, scratch)
+    #expect(try inputs.map { try checksums($0) } + [try checksums(single)] == before)
+  }
+
+  /// The files of a block with their bytes' checksums.
+  private func checksums(_ block: String) throws -> [String] {
+    let files = FileManager.default.enumerator(atPath: block)?.compactMap { $0 as? String }.sorted() ?? []
+    return try files.map { name in
+      var isFolder: ObjCBool = false
+      _ = FileManager.default.fileExists(atPath: block + "/" + name, isDirectory: &isFolder)
+      return isFolder.boolValue ? name : "\(name) \(try readFile(block + "/" + name).hashValue)"
+    }
+  }
+
+  /// Runs `apus tools block` with these arguments and an output folder, and kills it, again and again.
+  private func expectNoHalfBlocks(_ words: [String], rounds: Int, _ scratch: TemporaryFolder) throws {
+    let arguments = ["tools", "block"] + words + ["-o"]
 
     // How long it takes when nobody interferes.
     let undisturbed = scratch.file("undisturbed")
@@ -20,7 +52,6 @@ import Testing
     let usualBlocks = Fixtures.blocks(in: undisturbed).count
     #expect(usualBlocks >= 1)
 
-    let rounds = isLongTier ? 100 : 15
     var random = SplitMix64(seed: 9)
     var (killed, finished) = (0, 0)
     // How long it takes depends on what else runs: a run that ends early tells how long to wait at most.

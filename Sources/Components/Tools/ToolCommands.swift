@@ -11,7 +11,10 @@ public enum ToolCommands {
     commands: [
       CommandSpec(
         "block", "Look into blocks on disk, check them, and make them.",
-        commands: [DumpCommand.spec, VerifyCommand.spec, StatsCommand.spec, CreateFromCommand.spec]),
+        commands: [
+          DumpCommand.spec, VerifyCommand.spec, StatsCommand.spec, CreateFromCommand.spec, CompactCommand.spec,
+          DownsampleCommand.spec, RewriteCommand.spec,
+        ]),
       BucketCommands.spec,
       CommandSpec(
         "promql", "Ask and test queries.", commands: [QueryCommand.instant, QueryCommand.range, PromQLTestCommand.spec]),
@@ -30,6 +33,9 @@ public enum ToolCommands {
       case "block stats": return try StatsCommand.run(command)
       case "block create-from openmetrics": return try CreateFromCommand.runOpenMetrics(command)
       case "block create-from jsonl": return try CreateFromCommand.runDump(command)
+      case "block compact": return try CompactCommand.run(command)
+      case "block downsample": return try DownsampleCommand.run(command)
+      case "block rewrite": return try RewriteCommand.run(command)
       case "promql query": return try await QueryCommand.run(command, isRange: false)
       case "promql query-range": return try await QueryCommand.run(command, isRange: true)
       case "promql test": return try await PromQLTestCommand.run(command)

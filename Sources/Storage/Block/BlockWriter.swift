@@ -4,6 +4,7 @@
 //   2. rename to <parent>/<ULID>
 //
 // Whoever is stopped before the second step leaves a folder whose name nobody takes for a block.
+internal import CTSDB
 public import TSModel
 
 /// A block under construction: series by series in their order, then `finish`. After an error, and when it is dropped
@@ -29,6 +30,12 @@ public final class BlockWriter {
   private var index: IndexWriter?
   private var stats = BlockMeta.Stats()
   private var timeRange: TimeRange?
+  /// The largest chunk so far with its length and checksum, bytes.
+  private(set) var chunkSizeMax = 0
+  /// After `finish`: the largest entry of a series in the index with what follows up to the next one, bytes.
+  private(set) var seriesSizeMax = 0
+  /// After `finish`: the names of the files in `chunks`.
+  private(set) var segmentFiles: [String] = []
 
   /// The size that Prometheus cuts segments of chunks at, bytes.
   public static let chunkSegmentBytesMax: UInt64 = 512 << 20
@@ -48,16 +55,45 @@ public final class BlockWriter {
   }
 
   /// See the other one; `before` is called before each step and may refuse it.
-  package init(
+  package convenience init(
     parentFolder: String, ulid: ULID, symbols: some Sequence<String>, chunkSegmentBytesMax: UInt64,
     indexMemoryLimitBytes: Int, before: @escaping (Step) throws(StorageError) -> Void
+  ) throws(StorageError) {
+    let list = SymbolList(symbols)
+    unsafe try self.init(
+      parentFolder: parentFolder, ulid: ulid, symbols: list, chunkSegmentBytesMax: chunkSegmentBytesMax,
+      indexMemoryLimitBytes: indexMemoryLimitBytes, before: before
+    ) { add throws(StorageError) in
+      for symbol in 0..<list.count {
+        unsafe try list.withBytes(symbol) { bytes throws(StorageError) in unsafe try add(bytes) }
+      }
+    }
+  }
+
+  /// A block whose series are added by the ids of their symbols only. `addSymbols` hands all symbols, strictly ascending, to
+  /// the function it is given. See the other one.
+  convenience init(
+    parentFolder: String, ulid: ULID, chunkSegmentBytesMax: UInt64 = BlockWriter.chunkSegmentBytesMax,
+    indexMemoryLimitBytes: Int, addSymbols: (AddSymbol) throws(StorageError) -> Void
+  ) throws(StorageError) {
+    unsafe try self.init(
+      parentFolder: parentFolder, ulid: ulid, symbols: SymbolList([]), chunkSegmentBytesMax: chunkSegmentBytesMax,
+      indexMemoryLimitBytes: indexMemoryLimitBytes, before: { _ throws(StorageError) in }, addSymbols: addSymbols)
+  }
+
+  /// Takes the next symbol.
+  typealias AddSymbol = (UnsafeRawBufferPointer) throws(StorageError) -> Void
+
+  private init(
+    parentFolder: String, ulid: ULID, symbols: SymbolList, chunkSegmentBytesMax: UInt64, indexMemoryLimitBytes: Int,
+    before: @escaping (Step) throws(StorageError) -> Void, addSymbols: (AddSymbol) throws(StorageError) -> Void
   ) throws(StorageError) {
     self.ulid = ulid
     self.parentFolder = parentFolder
     self.before = before
     path = parentFolder + "/" + ulid.description
     temporaryPath = path + ".tmp-for-creation"
-    self.symbols = SymbolList(symbols)
+    self.symbols = symbols
     guard try kind(of: path) == .nothing else {
       throw StorageError(.argument, "write block \(path): it exists already", disposition: .rejectRequest)
     }
@@ -74,9 +110,7 @@ public final class BlockWriter {
       chunks = ChunkSegmentWriter(folder: temporaryPath + "/chunks", segmentBytesMax: chunkSegmentBytesMax)
       try before(.index)
       index = try IndexWriter(path: temporaryPath + "/index", memoryLimitBytes: indexMemoryLimitBytes)
-      for symbol in 0..<self.symbols.count {
-        unsafe try self.symbols.withBytes(symbol) { bytes throws(StorageError) in unsafe try index?.addSymbol(bytes) }
-      }
+      unsafe try addSymbols { bytes throws(StorageError) in unsafe try index?.addSymbol(bytes) }
     } catch { throw failed(error) }
   }
 
@@ -85,6 +119,11 @@ public final class BlockWriter {
   /// Adds the next series. Series ascend by their labels; chunks ascend in time and do not overlap. Throws `.order` where
   /// one of these does not hold, `.reference` for a label that is not among the symbols, and what writing throws.
   public func addSeries(labels: Labels, chunks: [EncodedChunk]) throws(StorageError) {
+    try addSeries(labelIDs: try ids(of: labels), chunks: chunks)
+  }
+
+  /// The ids of the symbols of labels. Throws `.reference`, and gives up, for a label that is not among the symbols.
+  func ids(of labels: Labels) throws(StorageError) -> [UInt32] {
     var ids: [UInt32] = []
     ids.reserveCapacity(2 * labels.count)
     for label in labels {
@@ -96,7 +135,7 @@ public final class BlockWriter {
         ids.append(id)
       }
     }
-    try addSeries(labelIDs: ids, chunks: chunks)
+    return ids
   }
 
   /// Adds the next series by the ids of its symbols (name, value, name, value, …, names ascending); an id is the place of a
@@ -112,9 +151,33 @@ public final class BlockWriter {
       metas.reserveCapacity(chunks.count)
       for (chunk, ref) in zip(chunks, refs) {
         metas.append(ChunkMeta(minTimeMs: chunk.minTimeMs, maxTimeMs: chunk.maxTimeMs, ref: ref))
-        count(chunk)
+        count(
+          chunk.encoding, samples: chunk.sampleCount, size: chunk.bytes.count,
+          TimeRange(minTimeMs: chunk.minTimeMs, maxTimeMs: chunk.maxTimeMs))
       }
       _ = try index?.addSeries(labelIDs: labelIDs, chunks: metas)
+      seriesCount += 1
+    } catch { throw failed(error) }
+  }
+
+  /// Adds the next series. `labelIDs` are as in the other `addSeries`; the references of `chunks` are filled in.
+  func addSeries(labelIDs: UnsafeBufferPointer<UInt32>, chunks views: inout ChunkViews) throws(StorageError) {
+    guard let writer = chunks, index != nil else {
+      preconditionFailure("a series for block \(ulid), which is finished or has failed")
+    }
+    do throws(StorageError) {
+      try before(.series)
+      try writer.write(&views)
+      for place in 0..<views.count {
+        let meta = views.metas[place]
+        count(
+          ChunkEncoding(rawValue: views.encodings[place]), samples: try views.sampleCount(place),
+          size: Int(views.sizes[place]), TimeRange(minTimeMs: meta.minTimeMs, maxTimeMs: meta.maxTimeMs))
+      }
+      let metas = views.metas
+      try unsafe metas.withUnsafeBufferPointer { metas throws(StorageError) in
+        _ = try unsafe index?.addSeries(labelIDs: labelIDs, chunks: metas)
+      }
       seriesCount += 1
     } catch { throw failed(error) }
   }
@@ -136,6 +199,9 @@ public final class BlockWriter {
       try chunks.finish()
       try before(.indexTables)
       try index?.finish()
+      let alignment = Int(TSDB_INDEX_SERIES_ALIGNMENT)
+      seriesSizeMax = ((index?.entrySizeMax ?? 0) + alignment - 1) / alignment * alignment
+      segmentFiles = (0..<chunks.segmentCount).map { ChunkSegmentWriter.fileName($0) }
       self.chunks = nil
       index = nil
       try before(.meta)
@@ -196,15 +262,15 @@ public final class BlockWriter {
     try file.synchronize()
   }
 
-  private func count(_ chunk: EncodedChunk) {
+  private func count(_ encoding: ChunkEncoding, samples: Int, size: Int, _ times: TimeRange) {
     stats.chunkCount += 1
-    let samples = UInt64(chunk.sampleCount)
-    stats.sampleCount += samples
-    if chunk.encoding.isFloat { stats.floatSampleCount += samples }
-    if chunk.encoding.isHistogram { stats.histogramSampleCount += samples }
-    let range = timeRange ?? TimeRange(minTimeMs: chunk.minTimeMs, maxTimeMs: chunk.maxTimeMs)
+    stats.sampleCount += UInt64(samples)
+    if encoding.isFloat { stats.floatSampleCount += UInt64(samples) }
+    if encoding.isHistogram { stats.histogramSampleCount += UInt64(samples) }
+    chunkSizeMax = max(chunkSizeMax, tsdb_chunk_record_bound(UInt32(clamping: size)))
+    let range = timeRange ?? times
     timeRange = TimeRange(
-      minTimeMs: min(range.minTimeMs, chunk.minTimeMs), maxTimeMs: max(range.maxTimeMs, chunk.maxTimeMs))
+      minTimeMs: min(range.minTimeMs, times.minTimeMs), maxTimeMs: max(range.maxTimeMs, times.maxTimeMs))
   }
 
   private func meta(_ tombstones: Tombstones, _ adjust: (inout BlockMeta) -> Void) -> BlockMeta {

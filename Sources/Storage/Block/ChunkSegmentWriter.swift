@@ -3,7 +3,7 @@ internal import CTSDB
 internal import TSModel
 
 /// The folder `chunks` of a block under construction. After an error only dropping it makes sense.
-final class ChunkSegmentWriter {
+@safe final class ChunkSegmentWriter {
   /// How many segments there are.
   private(set) var segmentCount = 0
   /// Bytes in all of them.
@@ -13,7 +13,8 @@ final class ChunkSegmentWriter {
   private let segmentBytesMax: UInt64
   private var file: FileDescriptor?
   private var segmentBytes: UInt64 = 0
-  private var buffer: [UInt8] = []
+  private let buffer: UnsafeMutableBufferPointer<UInt8>
+  private var filled = 0
   private static let bufferSize = 1 << 20
 
   /// Writes to `folder`, which exists and is empty. Segments shall not have more than `segmentBytesMax` bytes, at most
@@ -22,8 +23,10 @@ final class ChunkSegmentWriter {
     precondition(segmentBytesMax <= UInt64(UInt32.max), "the offset of a chunk has 32 bits")
     self.folder = folder
     self.segmentBytesMax = segmentBytesMax
-    buffer.reserveCapacity(Self.bufferSize)
+    unsafe buffer = .allocate(capacity: Self.bufferSize)
   }
+
+  deinit { unsafe buffer.deallocate() }
 
   /// Writes the chunks of one series and returns their references.
   func write(_ chunks: [EncodedChunk]) throws(StorageError) -> [UInt64] {
@@ -51,33 +54,85 @@ final class ChunkSegmentWriter {
   }
 
   private func append(_ chunk: EncodedChunk, _ dataSize: UInt32) throws(StorageError) {
-    let room = tsdb_chunk_record_bound(dataSize)
-    if buffer.count + room > Self.bufferSize { try flush() }
-    let start = buffer.count
-    buffer.append(contentsOf: repeatElement(0, count: room))
-    var size = 0
-    let status = unsafe buffer.withUnsafeMutableBufferPointer { buffer in
-      unsafe tsdb_chunk_record_write(
-        chunk.encoding.rawValue, chunk.bytes, dataSize, buffer.baseAddress.map { unsafe $0 + start }, room, &size)
+    let size = try unsafe withRoom(tsdb_chunk_record_bound(dataSize)) { room in
+      var size = 0
+      let status = unsafe tsdb_chunk_record_write(
+        chunk.encoding.rawValue, chunk.bytes, dataSize, room.baseAddress, room.count, &size)
+      assert(status == TSDB_OK, "the room is as large as the bound says")
+      return size
     }
-    guard status == TSDB_OK else { throw StorageError(status, "write a chunk to \(folder)") }
-    buffer.removeLast(room - size)
     segmentBytes += UInt64(size)
     byteCount += size
   }
 
+  /// Writes the chunks of one series and tells `chunks` their references.
+  func write(_ chunks: inout ChunkViews) throws(StorageError) {
+    guard !chunks.isEmpty else { return }
+    if segmentCount == 0 { try beginSegment() }
+    var cutter = tsdb_segment_cutter()
+    unsafe tsdb_segment_cutter_begin(&cutter, segmentBytesMax, segmentBytes)
+    var (done, cuts) = (0, false)
+    while done < chunks.count {
+      if cuts { try beginSegment() }
+      var offsets = [UInt64](repeating: 0, count: chunks.count - done)
+      var written = 0
+      let size = try unsafe withRoom(tsdb_chunk_record_bound(chunks.sizes[done])) { room in
+        unsafe chunks.encodings.withUnsafeBufferPointer { encodings in
+          unsafe chunks.sizes.withUnsafeBufferPointer { sizes in
+            unsafe chunks.starts.withUnsafeBufferPointer { starts in
+              guard let encodings = encodings.baseAddress, let sizes = sizes.baseAddress,
+                let starts = starts.baseAddress
+              else { return 0 }
+              return unsafe tsdb_chunk_records_write(
+                &cutter, encodings + done, starts + done, sizes + done, offsets.count, segmentBytes, room.baseAddress,
+                room.count, &offsets, &cuts, &written)
+            }
+          }
+        }
+      }
+      for index in 0..<written { chunks.setRef(done + index, UInt64(segmentCount - 1) << 32 | offsets[index]) }
+      done += written
+      segmentBytes += UInt64(size)
+      byteCount += size
+      assert(written > 0 || cuts, "there is room for one chunk")
+    }
+  }
+
+  /// Calls `body` with room for at least `count` bytes behind those that wait to be written; it returns how many it used.
+  private func withRoom(
+    _ count: Int, _ body: (UnsafeMutableBufferPointer<UInt8>) -> Int
+  ) throws(StorageError) -> Int {
+    if filled + count > Self.bufferSize { try flush() }
+    guard count > Self.bufferSize else {
+      let used = unsafe body(UnsafeMutableBufferPointer(rebasing: buffer[filled...]))
+      filled += used
+      return used
+    }
+    // A chunk that is larger than the buffer goes its own way.
+    let room = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: count)
+    defer { unsafe room.deallocate() }
+    let used = unsafe body(room)
+    unsafe try file?.write(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(room)[..<used]))
+    return used
+  }
+
+  /// What the segment of number `index`, counted from 0, is called.
+  static func fileName(_ index: Int) -> String {
+    let number = String(index + 1)
+    return String(repeating: "0", count: max(0, 6 - number.count)) + number
+  }
+
   private func beginSegment() throws(StorageError) {
     try endSegment()
-    let number = String(segmentCount + 1)
-    file = try FileDescriptor(
-      folder + "/" + String(repeating: "0", count: max(0, 6 - number.count)) + number, for: .creating)
+    file = try FileDescriptor(folder + "/" + Self.fileName(segmentCount), for: .creating)
     segmentCount += 1
-    var header = [UInt8](repeating: 0, count: Int(TSDB_SEGMENT_HEADER_SIZE))
-    let status = unsafe tsdb_segment_header_write(&header, header.count)
-    assert(status == TSDB_OK, "there is room for a header")
-    buffer += header
-    segmentBytes = UInt64(header.count)
-    byteCount += header.count
+    let size = try unsafe withRoom(Int(TSDB_SEGMENT_HEADER_SIZE)) { room in
+      let status = unsafe tsdb_segment_header_write(room.baseAddress, room.count)
+      assert(status == TSDB_OK, "there is room for a header")
+      return Int(TSDB_SEGMENT_HEADER_SIZE)
+    }
+    segmentBytes = UInt64(size)
+    byteCount += size
   }
 
   private func endSegment() throws(StorageError) {
@@ -87,11 +142,8 @@ final class ChunkSegmentWriter {
   }
 
   private func flush() throws(StorageError) {
-    guard !buffer.isEmpty else { return }
-    let written = unsafe buffer.withUnsafeBytes { bytes -> Result<Void, StorageError> in
-      do throws(StorageError) { return .success(unsafe try file?.write(bytes) ?? ()) } catch { return .failure(error) }
-    }
-    try written.get()
-    buffer.removeAll(keepingCapacity: true)
+    guard filled > 0 else { return }
+    unsafe try file?.write(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<filled]))
+    filled = 0
   }
 }

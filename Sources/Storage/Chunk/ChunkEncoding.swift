@@ -47,6 +47,12 @@ public struct ChunkEncoding: RawRepresentable, Hashable, Sendable, CustomStringC
   /// Whether a chunk of this encoding can hold start timestamps.
   public var hasStartTimestamps: Bool { self == .xor2 || self == .histogramST || self == .floatHistogramST }
 
+  /// The encoding of the same samples without start timestamps.
+  package var withoutStartTimestamps: ChunkEncoding {
+    if isFloat { return .xor }
+    return self == .histogramST ? .histogram : self == .floatHistogramST ? .floatHistogram : self
+  }
+
   public var description: String { name ?? "encoding \(rawValue)" }
 }
 

@@ -51,6 +51,16 @@ public struct Postings: Sendable {
     }
   }
 
+  /// The ids at the places `range` of the list, into the front of `refs`.
+  func copy(_ range: Range<Int>, into refs: UnsafeMutableBufferPointer<UInt32>) {
+    precondition(
+      range.upperBound <= count && refs.count >= range.count, "ids \(range) of \(count) into room for \(refs.count)")
+    unsafe region.withUnsafeBytes { bytes in
+      guard let source = unsafe bytes.bytes, !range.isEmpty else { return }
+      unsafe tsdb_index_postings_copy(source + 4 * range.lowerBound, refs.baseAddress, range.count)
+    }
+  }
+
   /// The ids as numbers.
   public func refs() -> [UInt32] {
     unsafe [UInt32](unsafeUninitializedCapacity: count) { refs, filled in

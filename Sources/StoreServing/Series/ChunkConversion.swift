@@ -56,34 +56,3 @@ extension SeriesBatch {
     return chunk.bytes.count
   }
 }
-
-extension ChunkEncoding {
-  /// The encoding of the same samples without start timestamps.
-  fileprivate var withoutStartTimestamps: ChunkEncoding {
-    if isFloat { return .xor }
-    return self == .histogramST ? .histogram : self == .floatHistogramST ? .floatHistogram : self
-  }
-}
-
-extension SeriesSamples {
-  /// A chunk of the samples that are to be seen; nil of aggregates and where there are none.
-  fileprivate func encoded(_ content: Content, _ encoding: ChunkEncoding) throws(StorageError) -> EncodedChunk? {
-    let kept = keptIndices
-    guard content != .aggregates, !kept.isEmpty else { return nil }
-    if content == .floats {
-      let (times, values, starts) = (floats.timestampsMs, floats.values, floats.startTimestampsMs)
-      return try .wholeFloats(
-        encoding: encoding, timestampsMs: kept.indices.map { times[Int(kept[$0])] },
-        values: kept.indices.map { values[Int(kept[$0])] },
-        startTimestampsMs: encoding.hasStartTimestamps ? kept.indices.map { starts[Int(kept[$0])] } : [])
-    }
-    let (times, starts) = (histograms.timestampsMs, histograms.startTimestampsMs)
-    var samples: [(timestampMs: Int64, histogram: Histogram, startTimestampMs: Int64)] = []
-    for place in kept.indices {
-      let index = Int(kept[place])
-      let start = encoding.hasStartTimestamps ? starts[index] : 0
-      samples.append((times[index], histograms.histogram(at: index), start))
-    }
-    return try .wholeHistograms(encoding: encoding, resetHeader: histograms.resetHeader, samples: samples)
-  }
-}

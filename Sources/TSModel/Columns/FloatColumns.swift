@@ -77,6 +77,18 @@ internal import CTSDB
     capacity = grown
   }
 
+  /// Calls `body` with times, values and start times of the samples from `start` on, and how many they are, and takes those
+  /// behind the number that it returns out.
+  package mutating func filter(
+    from start: Int,
+    _ body: (UnsafeMutablePointer<Int64>, UnsafeMutablePointer<Double>, UnsafeMutablePointer<Int64>, Int) -> Int
+  ) {
+    precondition(start >= 0 && start <= count, "samples from \(start) on of \(count)")
+    let kept = unsafe body(timestamps + start, values_ + start, startTimestamps + start, count - start)
+    precondition(kept >= 0 && kept <= count - start, "\(kept) samples left of \(count - start)")
+    count = start + kept
+  }
+
   /// Lets `body` write up to `count` samples behind those that are there; it gets the places of the first (timestamps, values,
   /// start timestamps, each with room for `count`) and returns how many it wrote. If it throws, nothing is added.
   package mutating func append<Failure: Error>(

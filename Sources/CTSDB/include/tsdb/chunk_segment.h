@@ -105,4 +105,17 @@ void tsdb_segment_cutter_begin(tsdb_segment_cutter *cutter, uint64_t size_target
 /// Whether a new segment must be begun before the group's next chunk, which has `data_size` bytes of data.
 bool tsdb_segment_cutter_next(tsdb_segment_cutter *cutter, uint32_t data_size);
 
+/// Writes the records of neighbouring chunks of a group, until the destination has no room for the next one or a new segment
+/// must be begun before it.
+///
+/// Shapes:  encodings[count], data[count], data_sizes[count] and offsets[count] are parallel. segment_size is what the current
+///          segment holds, bytes; offsets[i] becomes the offset of record i in it. *io_cuts: the caller begins with false;
+///          where it comes back true, chunk *out_done is to be the first of a new segment, and the caller calls again with
+///          true for the chunks from there on.
+/// Returns: the number of bytes written; *out_done chunks were. 0 and *out_done == 0 without a cut: dst is too small for one.
+/// Cost:    O(bytes of the chunks): a copy and a checksum.
+size_t tsdb_chunk_records_write(tsdb_segment_cutter *cutter, const uint8_t *encodings, const uint8_t *const *data,
+                                const uint32_t *data_sizes, size_t count, uint64_t segment_size, uint8_t *dst,
+                                size_t dst_capacity, uint64_t *offsets, bool *io_cuts, size_t *out_done);
+
 #endif

@@ -13,13 +13,8 @@ enum DumpCommand {
         "match", .string,
         "Only series that this selector matches, such as 'up{job=~\"a.*\"}'. Given more than once: that one of them matches.",
         placeholder: "SELECTOR", repeatable: true),
-      FlagSpec(
-        "min-time", .time,
-        "Only samples from this time on: RFC 3339, milliseconds, or a duration from now such as -1h.",
-        placeholder: "TIME"),
-      FlagSpec("max-time", .time, "Only samples up to this time.", placeholder: "TIME"),
       FlagSpec("tombstones", .bool, "Leave out what the block's tombstones delete.", default: "true"),
-    ],
+    ] + SeriesChoice.timeFlags,
     arguments: [ArgumentSpec("block", .string, "Folder of the block.")])
 
   static func run(_ command: ParsedCommand) throws -> Int32 {

@@ -1,4 +1,5 @@
 // Which series of a block a tool is asked for, handed over in batches.
+internal import ComponentSupport
 internal import PromQL
 internal import Storage
 internal import TSModel
@@ -9,6 +10,14 @@ struct SeriesChoice {
   var selectors: [[LabelMatcher]] = []
   /// Only samples in this range.
   var timeRange = TimeRange.all
+
+  /// The flags of the range.
+  static let timeFlags = [
+    FlagSpec(
+      "min-time", .time, "Only samples from this time on: RFC 3339, milliseconds, or a duration from now such as -1h.",
+      placeholder: "TIME"),
+    FlagSpec("max-time", .time, "Only samples up to this time.", placeholder: "TIME"),
+  ]
 
   init() {}
 
