@@ -21,6 +21,11 @@ enum {
   SHARE_BYTES = 1 << 20,
   // So often a connection is read from in one turn of the loop.
   READS_MAX = 4,
+  // So much is read at first; twice as much after each time that it was all there.
+  FIRST_INPUT_BYTES = 16 << 10,
+  // A read that brought more requests, resets and the like than this makes the next ones small: the others of the loop wait meanwhile.
+  EVENTS_MAX = 128,
+  LEAST_INPUT_BYTES = 8 << 10,
   LINGER_MS = 1000
 };
 
@@ -139,6 +144,7 @@ transport_connection *connection_new(transport_loop *loop, bool is_client, trans
   c->peer_reset_burst = limits->peer_reset_burst;
   c->peer_reset_rate = limits->peer_reset_rate;
   c->port = -1;
+  c->input_bytes = FIRST_INPUT_BYTES;
   c->next = loop->connections;
   if (c->next != NULL) c->next->previous = c;
   loop->connections = c;
@@ -281,7 +287,17 @@ static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
   }
   c->reads += 1;
   // Without a buffer nothing is read: the others first, and the rest in the next turn.
-  *buffer = c->reads > READS_MAX ? uv_buf_init(NULL, 0) : uv_buf_init((char *)c->loop->input, INPUT_BYTES);
+  uint32_t const most = c->input_bytes < FIRST_INPUT_BYTES ? 1 : READS_MAX;
+  *buffer = c->reads > most ? uv_buf_init(NULL, 0) : uv_buf_init((char *)c->loop->input, c->input_bytes);
+}
+
+// The next read takes less of a peer that asks for much with few bytes, and more of one that sends much.
+static void adapt_input(transport_connection *c, size_t length, uint64_t events_before) {
+  if (!c->is_client && transport_session_events(c->session) - events_before > EVENTS_MAX) {
+    c->input_bytes = LEAST_INPUT_BYTES;
+  } else if (length == c->input_bytes && c->input_bytes < INPUT_BYTES) {
+    c->input_bytes *= 2;
+  }
 }
 
 // Writes what TLS has put into the loop's buffer while there was nothing else to send.
@@ -307,12 +323,14 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
   }
   if (c->counters != NULL) atomic_fetch_add_explicit(&c->counters->received, (uint64_t)length, memory_order_relaxed);
   if (c->is_lingering) return;
+  uint64_t const events = transport_session_events(c->session);
   if (c->ssl != NULL) {
     take_encrypted(c, (const uint8_t *)buffer->base, (size_t)length);
   } else {
     take_plain(c, (const uint8_t *)buffer->base, (size_t)length);
   }
   if (!c->is_closing) {
+    adapt_input(c, (size_t)length, events);
     flush_tls(c);
     connection_pump(c);
   }

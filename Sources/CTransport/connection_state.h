@@ -108,6 +108,7 @@ struct transport_connection {
   uint64_t lingering_ms;
   uint64_t read_turn;  // the turn of the loop in which it was read from last
   uint32_t reads;      // and how often
+  uint32_t input_bytes;  // that a read may take
   uint32_t handshake_timeout_ms;
   uint32_t peer_reset_burst;
   uint32_t peer_reset_rate;

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "memory.h"
+
 enum {
   // A task that runs longer than one to two of these loses its loop.
   WATCH_NS = 1000000,
@@ -477,13 +479,31 @@ static bool look(void) {
   return is_busy || crew.queue.count > 0 || crew.vacant != NULL;
 }
 
+// Nothing is going on: until something is. With the crew's lock.
+static void rest(void) {
+  while (!atomic_load(&crew.is_watching)) {
+    pthread_mutex_unlock(&crew.lock);
+    uint64_t const pause_ms = memory_give_back(now_ns() / 1000000);
+    pthread_mutex_lock(&crew.lock);
+    if (atomic_load(&crew.is_watching)) return;
+    if (pause_ms == 0) {
+      pthread_cond_wait(&crew.watched, &crew.lock);
+      continue;
+    }
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += (time_t)(pause_ms / 1000 + 1);
+    (void)pthread_cond_timedwait(&crew.watched, &crew.lock, &end);
+  }
+}
+
 static void *watch(void *context) {
   (void)context;
   struct timespec const tick = {.tv_nsec = WATCH_NS};
   int quiet = 0;
   pthread_mutex_lock(&crew.lock);
   for (;;) {
-    while (!atomic_load(&crew.is_watching)) pthread_cond_wait(&crew.watched, &crew.lock);
+    if (!atomic_load(&crew.is_watching)) rest();
     pthread_mutex_unlock(&crew.lock);
     nanosleep(&tick, NULL);
     pthread_mutex_lock(&crew.lock);

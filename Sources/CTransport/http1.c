@@ -89,6 +89,7 @@ static void give(transport_session *session, const uint8_t *bytes, size_t length
 static int begin(transport_session *session, const uint8_t *bytes, size_t length) {
   http1 *const h = &session->http1;
   const char *reason = "malformed request";
+  session->events += 1;
   http1_head head;
   int const status = http1_head_read(bytes, length, session->limits.header_fields, &head, &reason);
   if (status != 0) {

@@ -327,6 +327,7 @@ static int on_begin_frame(nghttp2_session *http2, const nghttp2_frame_hd *header
     return too_much(session, TRANSPORT_LIMIT_SETTINGS_ENTRIES);
   }
   session->seen_bytes += FRAME_HEADER_BYTES + header->length;
+  if (header->type != NGHTTP2_DATA || header->length == 0) session->events += 1;
   return 0;
 }
 

@@ -315,4 +315,6 @@ void transport_session_cut_streams(transport_session *session, transport_close r
   }
 }
 
+uint64_t transport_session_events(const transport_session *session) { return session->events; }
+
 size_t transport_session_stream_count(const transport_session *session) { return session->stream_count; }

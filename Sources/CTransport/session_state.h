@@ -155,6 +155,7 @@ struct transport_session {
   uint64_t heading_ms;     // when the header block began, 0: none
   const uint8_t *unsent;   // of nghttp2's last piece
   size_t unsent_length;
+  uint64_t events;        // see transport_session_events
   uint64_t taken_bytes;   // HTTP/2: of all frames
   uint64_t seen_bytes;    // of those that were told of
   uint64_t late_allowed;  // of the others: what the windows of streams that have ended allowed

@@ -64,6 +64,9 @@ void transport_session_shutdown(transport_session *session);
 /// Ends all streams for `reason`, of a session that will take and send nothing more.
 void transport_session_cut_streams(transport_session *session, transport_close reason);
 
+/// Requests that the peer has begun so far, and frames of it that cost work whatever their length: resets, control frames.
+uint64_t transport_session_events(const transport_session *session);
+
 /// Open streams.
 size_t transport_session_stream_count(const transport_session *session);
 
