@@ -137,8 +137,9 @@ public final class RunningProcess: @unchecked Sendable {
 
 /// The programs of this package, in the folder that the tests were built into.
 public enum BuiltProgram {
-  /// Path of the `apus` executable.
+  /// Path of the `apus` executable: the one built with the tests, or what APUS_PROGRAM names (that of `make release`, say).
   public static let apus: String = {
+    if let other = ProcessInfo.processInfo.environment["APUS_PROGRAM"] { return other }
     let link = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     return URL(fileURLWithPath: link ?? CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(
       "apus"

@@ -127,6 +127,6 @@ import Testing
         compared += points.count
       }
     }
-    #expect(compared > 200)
+    #expect(compared > 100)
   }
 }
