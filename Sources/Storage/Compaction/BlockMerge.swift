@@ -97,8 +97,12 @@ public struct BlockMerge {
     guard let translations = symbols?.translations else { return nil }
     symbols = nil
     var inputs: [MergeInput] = []
+    var replicas: [[Labels.Label]] = []
     for (block, translation) in zip(blocks, translations) {
-      inputs.append(try MergeInput(block, translation: translation))
+      let replica = block.replica(options.replicaLabels)
+      if !replicas.contains(replica) { replicas.append(replica) }
+      inputs.append(
+        try MergeInput(block, translation: translation, replica: replicas.firstIndex(of: replica) ?? 0))
     }
     var merger = SeriesChunkMerger(
       inputCount: blocks.count, deduplication: options.deduplication,
@@ -200,6 +204,11 @@ private func mergedExtensions(_ first: JSONValue?, _ second: JSONValue?) -> JSON
 extension Block {
   /// The distance of its samples, milliseconds; 0 of raw data.
   var resolutionMs: Int64 { meta.thanos?.resolutionMs ?? 0 }
+
+  /// Its external labels of the given names: which replica it is of.
+  func replica(_ names: [String]) -> [Labels.Label] {
+    (meta.thanos?.labels ?? []).filter { names.contains($0.name) }
+  }
 
   /// Its external labels without those of the given names.
   func labels(without names: [String]) -> [Labels.Label] {

@@ -92,7 +92,8 @@ internal import TSModel
       for index in 0..<range.count {
         let row = Int(samples.order[range.lowerBound + index])
         unsafe toTimes[index] = times[row]
-        unsafe toValues[index] = values[row]
+        let isLifted = !samples.lifted.isEmpty
+        unsafe toValues[index] = isLifted ? samples.lifted[range.lowerBound + index] : values[row]
         let start = starts[row]
         unsafe toStarts[index] = start
         if start != 0 { hasStarts = true }

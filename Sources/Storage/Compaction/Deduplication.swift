@@ -6,4 +6,6 @@ public enum Deduplication: String, Sendable, CaseIterable {
   case chain = ""
   /// One replica at a time; another one where it misses more than a sample. As Thanos does it.
   case penalty
+  /// One replica at a time, another one as soon as it misses a sample, and counters that do not fall at a change.
+  case seamless
 }

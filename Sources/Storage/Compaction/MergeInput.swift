@@ -14,6 +14,9 @@ internal import TSModel
   /// The series of the window whose turn it is.
   var position = 0
 
+  /// Which replica the block is of.
+  let replica: Int
+
   private let postings: Postings
   private let translation: [UInt32]
   private var next = 0
@@ -23,8 +26,9 @@ internal import TSModel
   private static let windowMax = 256
 
   /// The series of `block`, whose symbol ids become those of `translation`.
-  init(_ block: Block, translation: [UInt32]) throws(StorageError) {
+  init(_ block: Block, translation: [UInt32], replica: Int = 0) throws(StorageError) {
     self.block = block
+    self.replica = replica
     self.translation = translation
     postings = try block.index.allPostings()
     batch = SeriesBatch(symbols: block.index.symbols)
@@ -43,14 +47,23 @@ internal import TSModel
       start: source.label_ids.map { unsafe $0 + 2 * range.lowerBound }, count: 2 * range.count)
   }
 
-  /// The same as strings, for messages.
+  /// The block's id of a merged symbol: translations ascend.
+  private func id(of merged: UInt32) -> UInt32? {
+    guard !translation.isEmpty else { return merged }
+    var (low, high) = (0, translation.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if translation[middle] < merged { low = middle + 1 } else { high = middle }
+    }
+    return low < translation.count && translation[low] == merged ? UInt32(low) : nil
+  }
+
+  /// The same as strings, for messages and for a look at the metric's name.
   var labelsOfCurrent: Labels {
-    var back: [UInt32: UInt32] = [:]
-    for (old, new) in translation.enumerated() { back[new] = UInt32(old) }
     let ids = unsafe labelIDsOfCurrent
     return Labels(
       labels: stride(from: 0, to: ids.count, by: 2).compactMap { place -> Labels.Label? in
-        guard let name = unsafe back[ids[place]], let value = unsafe back[ids[place + 1]],
+        guard let name = unsafe id(of: ids[place]), let value = unsafe id(of: ids[place + 1]),
           let nameText = block.index.symbols.string(name), let valueText = block.index.symbols.string(value)
         else { return nil }
         return Labels.Label(name: nameText, value: valueText)

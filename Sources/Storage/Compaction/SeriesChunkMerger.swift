@@ -39,6 +39,10 @@ internal import TSModel
   private var encodings: [UnsafePointer<UInt8>?] = unsafe []
   private var heap: UnsafeMutableBufferPointer<UInt32>
   private var places: UnsafeMutableBufferPointer<tsdb_chunk_place>
+  /// The replica of each list.
+  private var replicas: [Int] = []
+  /// Whether the series that is merged counts, as far as its name tells.
+  private var isCounter = false
   private var edited: [EditedList] = []
   private var pieces: [Piece] = []
   private var samples = ClusterSamples()
@@ -73,7 +77,11 @@ internal import TSModel
     unsafe encodings.removeAll(keepingCapacity: true)
     encoder.removeAll()
     var count = 0
-    for input in inputs where try take(input, as: count) { count += 1 }
+    replicas.removeAll(keepingCapacity: true)
+    for input in inputs where try take(input, as: count) {
+      count += 1
+      replicas.append(input.replica)
+    }
     if count == 1 {
       unsafe pieces.append(Piece(list: 0, range: 0..<lists[0].count))
     } else if count > 1 {
@@ -83,10 +91,18 @@ internal import TSModel
           unsafe pieces.append(Piece(list: list, range: 0..<lists[list].count))
         }
       } else {
+        if deduplication == .seamless, let first = inputs.first {
+          isCounter = first.labelsOfCurrent["__name__"].map(Self.countsByName) ?? false
+        }
         try mergeClusters(listCount: count)
       }
     }
     assemble()
+  }
+
+  /// Whether a metric of this name is a counter, by what names of counters end with.
+  private static func countsByName(_ name: String) -> Bool {
+    ["_total", "_count", "_sum", "_bucket"].contains { name.hasSuffix($0) }
   }
 
   // MARK: Lists
@@ -239,6 +255,7 @@ internal import TSModel
       return
     }
     samples.removeAll()
+    var placeReplicas: [Int] = []
     // Prometheus' merge looks at the earliest chunk last of all; Thanos' folds the others into it.
     let order = deduplication == .chain ? Array(1..<count) + [0] : Array(0..<count)
     for index in order {
@@ -251,13 +268,15 @@ internal import TSModel
           disposition: .rejectRequest)
       }
       // Thanos leaves chunks of another kind than the first one's out.
-      if deduplication != .chain, !encoding.isSameKind(as: base) { continue }
+      if deduplication == .penalty, !encoding.isSameKind(as: base) { continue }
       unsafe try samples.append(RawSpan(_unsafeBytes: bytes(of: place)), encoding: encoding)
       try check(place)
+      placeReplicas.append(replicas[Int(place.list)])
     }
     switch deduplication {
     case .chain: samples.chain()
     case .penalty: samples.penalty()
+    case .seamless: samples.seamless(replicas: placeReplicas, isCounter: isCounter)
     }
     try encoder.encode(samples)
   }

@@ -136,3 +136,40 @@ func expectSameFiles(_ path: String, _ recorded: String, _ name: String) throws 
     #expect(result.duplicateChunkCount == block.meta.stats.chunkCount)
   }
 }
+
+extension BlockMergeTests {
+  /// Of two replicas, each with outages of its own, seamless leaves fewer holes than penalty and no counter that falls more often.
+  @Test(.needsShared) func seamlessReplicasHaveFewerHolesThanByPenalty() throws {
+    let bucket = try Fixtures.folder("thanos/blocks/bucket-raw/bucket")
+    let inputs = Fixtures.blocks(in: bucket).filter { path in
+      let meta = try? BlockMeta(json: readFile(path + "/meta.json"))
+      return meta?.thanos?.labels?.contains { $0.name == "cluster" && $0.value == "a" } == true
+    }
+    #expect(inputs.count == 18)
+    func samples(_ deduplication: Deduplication) throws -> [DumpedSeries] {
+      let result = try merged(inputs) {
+        $0.deduplication = deduplication
+        $0.replicaLabels = ["replica"]
+      }
+      var defects: [String] = []
+      try Block.open(path: result.path).verify(progress: { _ in }, report: { defects.append("\($0)") })
+      #expect(defects.isEmpty)
+      return try Block.open(path: result.path).dumped()
+    }
+    func holes(_ series: [DumpedSeries]) -> Int {
+      series.reduce(0) { sum, series in
+        sum + zip(series.times, series.times.dropFirst()).count { $1 - $0 > 25_000 && $1 - $0 < 3_600_000 }
+      }
+    }
+    func falls(_ series: [DumpedSeries]) -> Int {
+      series.filter { $0.labels.contains("_total") }.reduce(0) { sum, series in
+        let values = series.valueBits.map { Double(bitPattern: $0) }
+        return sum + zip(values, values.dropFirst()).count { $1 < $0 }
+      }
+    }
+    let (seamless, penalty) = (try samples(.seamless), try samples(.penalty))
+    #expect(seamless.map(\.labels) == penalty.map(\.labels))
+    #expect(holes(seamless) < holes(penalty), "\(holes(seamless)) holes, by penalty \(holes(penalty))")
+    #expect(falls(seamless) <= falls(penalty), "\(falls(seamless)) falls, by penalty \(falls(penalty))")
+  }
+}

@@ -12,7 +12,7 @@ enum CompactCommand {
         placeholder: "DIR", required: true),
       FlagSpec(
         "deduplication.func", .enumeration(Deduplication.allCases.map(\.rawValue)),
-        "What becomes of samples of one series in several blocks. Empty: all are kept, each time once. penalty: one replica at a time, another one where it misses more than a sample; demands --deduplication.replica-label.",
+        "What becomes of samples of one series in several blocks. Empty: all are kept, each time once. penalty: one replica at a time, another one where it misses more than a sample. seamless: another one as soon as it misses a sample, and counters do not fall at a change. Both demand --deduplication.replica-label.",
         default: ""),
       FlagSpec(
         "deduplication.replica-label", .string,
