@@ -5,21 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "tsdb/bytes.h"
 #include "tsdb/crc32c.h"
 #include "tsdb/tombstones.h"
-
-#define CHECK(condition) \
-  do {                   \
-    if (!(condition)) __builtin_trap(); \
-  } while (0)
-
-/// Memory of exactly this size, so that the sanitizer sees every step beside it.
-static void *exactly(size_t size) {
-  void *memory = malloc(size);
-  if (memory == NULL && size > 0) exit(0);
-  return memory;
-}
 
 static void merge(const int64_t *mins, const int64_t *maxs, size_t count) {
   int64_t *merged_mins = exactly(count * sizeof *mins), *merged_maxs = exactly(count * sizeof *maxs);
