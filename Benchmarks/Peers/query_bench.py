@@ -1,4 +1,5 @@
-"""Queries over generated blocks, asked of Apus, Prometheus and VictoriaMetrics in turn: server CPU, median time, memory.
+"""Queries over generated blocks, asked of Apus (as one process, and as `store` and `query`), Prometheus and VictoriaMetrics in turn:
+server CPU, median time, memory.
 
 usage: query_bench.py --apus PROGRAM --prometheus PROGRAM [--victoria PROGRAM --vmctl PROGRAM]
                       [--scale 0.2] [--series-scale 0.1] [--rounds 5] [--folder FOLDER] [--json FILE] [ROW …]
@@ -7,7 +8,7 @@ The blocks are those of `apus tools bench generate` (docs/components/data-sets.m
 --folder. Each server has a copy of its own; Prometheus does not compact, VictoriaMetrics is loaded by vmctl and answers without its
 cache. In each round every query is asked of every server, one after another, as often as its CPU can be measured by (the system
 counts it in hundredths of a second); what is printed is the smallest CPU of the rounds and the median time. `--json` takes one line
-a query and metric: {"query","metric","apus","prometheus","victoria_metrics","ratio_prometheus","ratio_victoria"}, ratio = apus/peer.
+a query and metric: {"query","metric","apus","apus_two","prometheus","victoria_metrics","ratio_two_processes","ratio_prometheus","ratio_victoria"}, ratio = apus/peer.
 """
 import argparse
 import http.client
@@ -57,8 +58,10 @@ def free_port():
 
 
 class Server:
-    def __init__(self, name, arguments, port, ready, log):
-        self.name, self.port = name, port
+    """A server; `behind` are others without which it has no answers: their CPU and memory count as its own."""
+
+    def __init__(self, name, arguments, port, ready, log, behind=()):
+        self.name, self.port, self.behind = name, port, list(behind)
         self.process = subprocess.Popen(arguments, stdout=open(log, "w"), stderr=subprocess.STDOUT)
         for _ in range(1200):
             if self.process.poll() is not None:
@@ -81,16 +84,21 @@ class Server:
         return answer.status, answer.read()
 
     def cpu(self):
+        return self.own_cpu() + sum(server.own_cpu() for server in self.behind)
+
+    def own_cpu(self):
         with open(f"/proc/{self.process.pid}/stat") as file:
             fields = file.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def note_memory(self):
-        with open(f"/proc/{self.process.pid}/status") as file:
-            sizes = {line.split(":")[0]: line.split()[1] for line in file if line.startswith(("RssAnon", "RssShmem", "RssFile"))}
-        own = int(sizes["RssAnon"]) + int(sizes["RssShmem"])
+        own = self.mapped = 0
+        for process in [self.process] + [server.process for server in self.behind]:
+            with open(f"/proc/{process.pid}/status") as file:
+                sizes = {line.split(":")[0]: int(line.split()[1]) for line in file if line.startswith("Rss")}
+            own += sizes["RssAnon"] + sizes["RssShmem"]
+            self.mapped += sizes["RssFile"]
         self.peak = max(self.peak, own)
-        self.mapped = int(sizes["RssFile"])
 
     def ask(self, row, start):
         _, query, span, step = row
@@ -112,6 +120,8 @@ class Server:
         return elapsed, body
 
     def stop(self):
+        for server in self.behind:
+            server.stop()
         self.process.terminate()
         try:
             self.process.wait(20)
@@ -149,6 +159,22 @@ def victoria(options, folder, name):
     return server
 
 
+def two_processes(options, folder):
+    """`apus store` over the blocks, and `apus query` that asks it."""
+    port, grpc = free_port(), free_port()
+    store = Server(
+        "apus store",
+        [options.apus, "store", f"--objstore.config={{type: FILESYSTEM, config: {{directory: {os.path.abspath(folder)}/blocks}}}}",
+         f"--data-dir={folder}/store", f"--http-address=127.0.0.1:{port}", f"--grpc-address=127.0.0.1:{grpc}",
+         "--store.max-memory=8GiB"], port, "/-/ready", folder + "/store.log")
+    port = free_port()
+    return Server(
+        "apus_two",
+        [options.apus, "query", f"--endpoint-strict=127.0.0.1:{grpc}", f"--http-address=127.0.0.1:{port}",
+         f"--grpc-address=127.0.0.1:{free_port()}", "--query.max-memory=8GiB"], port, "/-/ready", folder + "/query.log",
+        behind=[store])
+
+
 def start(options, folder):
     servers = []
     port, grpc = free_port(), free_port()
@@ -156,6 +182,7 @@ def start(options, folder):
         "apus",
         [options.apus, "standalone", f"--data-dir={folder}/none", f"--blocks={folder}/blocks", f"--http-address=127.0.0.1:{port}",
          f"--grpc-address=127.0.0.1:{grpc}", "--query.max-memory=8GiB"], port, "/-/ready", folder + "/apus.log"))
+    servers.append(two_processes(options, folder))
     copy = folder + "/prometheus"
     if not os.path.exists(copy):
         shutil.copytree(folder + "/blocks", copy)
@@ -216,7 +243,7 @@ def bench(options, folder, rows, end, lines):
                     cell += f" [{ratio:.2f}]"
                 cells.append(f"{cell:>30}")
             for entry in (facts, delays):
-                for peer, short in (("prometheus", "prometheus"), ("victoria_metrics", "victoria")):
+                for peer, short in (("apus_two", "two_processes"), ("prometheus", "prometheus"), ("victoria_metrics", "victoria")):
                     if peer in entry and entry[peer]:
                         entry[f"ratio_{short}"] = round(entry["apus"] / entry[peer], 4)
                 lines.append(entry)

@@ -206,9 +206,10 @@ public final class GRPCChannel: Sendable {
   private func connection(until deadline: ContinuousClock.Instant?) async throws(GRPCStatus) -> HTTP2ClientConnection {
     if let ready = readyConnection() { return ready }
     guard let deadline else { return try await connect() }
-    let result = await withTaskGroup(of: Result<HTTP2ClientConnection, GRPCStatus>.self) { group in
+    // (Without typed throws in the closures: the optimizer of Swift 6.3.1 loses what they give.)
+    let result = await withTaskGroup(of: Result<HTTP2ClientConnection, any Error>.self) { group in
       group.addTask {
-        do throws(GRPCStatus) { return .success(try await self.connect()) } catch { return .failure(error) }
+        do { return .success(try await self.connect()) } catch { return .failure(error) }
       }
       group.addTask {
         do { try await Task.sleep(until: deadline, clock: .continuous) } catch {
@@ -220,7 +221,7 @@ public final class GRPCChannel: Sendable {
       group.cancelAll()
       return first ?? .failure(GRPCStatus(.cancelled, "context canceled"))
     }
-    return try result.get()
+    do { return try result.get() } catch { throw GRPCStatus(of: error) }
   }
 
   /// A connection that is there already: the fast way.
