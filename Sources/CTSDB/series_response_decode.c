@@ -5,69 +5,7 @@
 #include <string.h>
 
 #include "tsdb/chunk.h"
-#include "tsdb/varint.h"
-
-enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_LENGTH = 2, WIRE_FIXED32 = 5 };
-
-/// The fields of a message, one after the other.
-typedef struct fields {
-  const uint8_t *at;
-  const uint8_t *end;
-} fields;
-
-/// One field: what stands before its value, and the value.
-typedef struct field {
-  uint32_t number;
-  uint32_t wire;
-  uint64_t value;         // of a varint
-  tsdb_bytes_view bytes;  // of a field with a length
-} field;
-
-/// Reads a varint of at most 64 bits.
-static inline tsdb_status varint_get(fields *fields, uint64_t *out_value) {
-  if (fields->at < fields->end && *fields->at < 0x80) {
-    *out_value = *fields->at++;
-    return TSDB_OK;
-  }
-  size_t left = (size_t)(fields->end - fields->at);
-  size_t size = left == 0 ? 0 : tsdb_uvarint_get(fields->at, left, out_value);
-  if (size == 0) return left < TSDB_UVARINT_SIZE_MAX ? TSDB_ERR_TRUNCATED : TSDB_ERR_MALFORMED;
-  fields->at += size;
-  return TSDB_OK;
-}
-
-/// Reads the next field; the caller has seen that there are bytes.
-static inline __attribute__((always_inline)) tsdb_status field_get(fields *fields, field *out_field) {
-  uint64_t tag;
-  tsdb_status status = varint_get(fields, &tag);
-  if (status != TSDB_OK) return status;
-  if (tag >> 3 == 0 || tag >> 3 > UINT32_MAX >> 3) return TSDB_ERR_MALFORMED;
-  out_field->number = (uint32_t)(tag >> 3);
-  out_field->wire = (uint32_t)(tag & 7);
-  size_t size;
-  switch (out_field->wire) {
-  case WIRE_VARINT: return varint_get(fields, &out_field->value);
-  case WIRE_LENGTH: {
-    uint64_t length;
-    status = varint_get(fields, &length);
-    if (status != TSDB_OK) return status;
-    if (length > (uint64_t)(fields->end - fields->at)) return TSDB_ERR_TRUNCATED;
-    out_field->bytes = (tsdb_bytes_view){fields->at, (size_t)length};
-    fields->at += length;
-    return TSDB_OK;
-  }
-  case WIRE_FIXED64: size = 8; break;
-  case WIRE_FIXED32: size = 4; break;
-  default: return TSDB_ERR_MALFORMED;
-  }
-  if (size > (size_t)(fields->end - fields->at)) return TSDB_ERR_TRUNCATED;
-  fields->at += size;
-  return TSDB_OK;
-}
-
-static inline fields fields_of(tsdb_bytes_view bytes) {
-  return (fields){bytes.bytes, bytes.size == 0 ? bytes.bytes : bytes.bytes + bytes.size};
-}
+#include "wire_fields.h"
 
 // MARK: Strings
 
@@ -182,54 +120,21 @@ static inline tsdb_status value_id(tsdb_wire_symbols *symbols, tsdb_bytes_view v
 
 // MARK: Messages
 
-/// Reads a `Chunk`: its data and its encoding as blocks have it. What it does not say stays as it is: where the field is repeated,
-/// protobuf merges.
-static tsdb_status data_get(tsdb_bytes_view message, tsdb_bytes_view *data, uint8_t *encoding) {
-  uint64_t type = *encoding - 1u;
-  fields fields = fields_of(message);
-  while (fields.at < fields.end) {
-    field field;
-    tsdb_status status = field_get(&fields, &field);
-    if (status != TSDB_OK) return status;
-    if (field.number == 1 && field.wire == WIRE_VARINT) type = field.value;
-    if (field.number == 2 && field.wire == WIRE_LENGTH) *data = field.bytes;
-  }
-  if (type >= TSDB_CHUNK_FLOAT_HISTOGRAM_ST) return TSDB_ERR_ENCODING;
-  *encoding = (uint8_t)(type + 1);
-  return TSDB_OK;
-}
-
 /// Reads an `AggrChunk` into chunk `chunk` of the columns.
-static tsdb_status chunk_get(tsdb_bytes_view message, tsdb_wire_columns *columns, size_t chunk) {
-  int64_t min_time_ms = 0, max_time_ms = 0;
-  tsdb_bytes_view data = message;
-  uint8_t encoding = TSDB_CHUNK_WIRE_AGGREGATES;
-  fields fields = fields_of(message);
-  while (fields.at < fields.end) {
-    field field;
-    tsdb_status status = field_get(&fields, &field);
-    if (status != TSDB_OK) return status;
-    if (field.wire == WIRE_VARINT) {
-      if (field.number == 1) min_time_ms = (int64_t)field.value;
-      if (field.number == 2) max_time_ms = (int64_t)field.value;
-    } else if (field.wire == WIRE_LENGTH && field.number == 3) {
-      if (encoding == TSDB_CHUNK_WIRE_AGGREGATES) data.size = 0, encoding = TSDB_CHUNK_XOR;
-      status = data_get(field.bytes, &data, &encoding);
-      if (status != TSDB_OK) return status;
-    }
-  }
-  if (data.size > UINT32_MAX) return TSDB_ERR_MALFORMED;
-  columns->chunk_min_times_ms[chunk] = min_time_ms;
-  columns->chunk_max_times_ms[chunk] = max_time_ms;
-  columns->chunk_data[chunk] = data.bytes;
-  columns->chunk_sizes[chunk] = (uint32_t)data.size;
-  columns->chunk_encodings[chunk] = encoding;
+static inline tsdb_status chunk_get(tsdb_bytes_view message, tsdb_wire_columns *columns, size_t chunk) {
+  wire_chunk content;
+  tsdb_status status = wire_chunk_get(message, &content);
+  if (status != TSDB_OK) return status;
+  columns->chunk_min_times_ms[chunk] = content.min_time_ms;
+  columns->chunk_max_times_ms[chunk] = content.max_time_ms;
+  columns->chunk_data[chunk] = content.data.bytes;
+  columns->chunk_sizes[chunk] = (uint32_t)content.data.size;
+  columns->chunk_encodings[chunk] = content.encoding;
   return TSDB_OK;
 }
 
 /// Reads a `Label`.
 static inline tsdb_status label_get(tsdb_bytes_view message, tsdb_bytes_view *out_name, tsdb_bytes_view *out_value) {
-  tsdb_bytes_view name = {message.bytes, 0}, value = {message.bytes, 0};
   // As everybody writes it: both fields in their order, each shorter than 128 bytes.
   const uint8_t *bytes = message.bytes;
   if (message.size >= 4 && message.size < 0x80 && bytes[0] == 0x0A && bytes[1] < message.size - 3) {
@@ -240,18 +145,7 @@ static inline tsdb_status label_get(tsdb_bytes_view message, tsdb_bytes_view *ou
       return TSDB_OK;
     }
   }
-  fields fields = fields_of(message);
-  while (fields.at < fields.end) {
-    field field;
-    tsdb_status status = field_get(&fields, &field);
-    if (status != TSDB_OK) return status;
-    if (field.wire != WIRE_LENGTH) continue;
-    if (field.number == 1) name = field.bytes;
-    if (field.number == 2) value = field.bytes;
-  }
-  *out_name = name;
-  *out_value = value;
-  return TSDB_OK;
+  return wire_label_get(message, out_name, out_value);
 }
 
 /// The bytes of the label at the begin of `last`, which is what is left of the series before: 0 where no short one is there.
@@ -269,7 +163,7 @@ static tsdb_status series_get(tsdb_bytes_view message, tsdb_wire_symbols *symbol
   // Where the labels of the series before are: mostly the same strings, and often a label is the same byte for byte.
   size_t before = series == 0 ? pair : columns->label_offsets[series - 1], before_end = pair;
   tsdb_bytes_view last = series == 0 ? (tsdb_bytes_view){0} : symbols->last_series;
-  fields fields = fields_of(message);
+  wire_fields fields = wire_fields_of(message);
   // `last` begins with label `before` or is empty: both move on with each label of this series, and with nothing else.
   while (fields.at < fields.end) {
     size_t size = label_size(last);
@@ -282,8 +176,8 @@ static tsdb_status series_get(tsdb_bytes_view message, tsdb_wire_symbols *symbol
       pair++, before++;
       continue;
     }
-    field field;
-    tsdb_status status = field_get(&fields, &field);
+    wire_field field;
+    tsdb_status status = wire_field_get(&fields, &field);
     if (status != TSDB_OK) return status;
     if (field.wire != WIRE_LENGTH) continue;
     if (field.number == 1) {
@@ -315,10 +209,10 @@ static tsdb_status series_get(tsdb_bytes_view message, tsdb_wire_symbols *symbol
 /// Reads the fields of a `SeriesResponse`.
 static tsdb_status message_get(tsdb_bytes_view message, tsdb_wire_symbols *symbols, tsdb_wire_columns *columns,
                                tsdb_wire_message *out_message) {
-  fields outer = fields_of(message);
+  wire_fields outer = wire_fields_of(message);
   while (outer.at < outer.end) {
-    field field;
-    tsdb_status status = field_get(&outer, &field);
+    wire_field field;
+    tsdb_status status = wire_field_get(&outer, &field);
     if (status != TSDB_OK) return status;
     if (field.wire != WIRE_LENGTH) continue;
     switch (field.number) {
@@ -326,9 +220,9 @@ static tsdb_status message_get(tsdb_bytes_view message, tsdb_wire_symbols *symbo
     case 2: out_message->warning = field.bytes; break;
     case 3: out_message->hints = field.bytes; break;
     case 4: {
-      fields inner = fields_of(field.bytes);
+      wire_fields inner = wire_fields_of(field.bytes);
       while (status == TSDB_OK && inner.at < inner.end) {
-        status = field_get(&inner, &field);
+        status = wire_field_get(&inner, &field);
         if (status == TSDB_OK && field.number == 1 && field.wire == WIRE_LENGTH) {
           status = series_get(field.bytes, symbols, columns);
         }
@@ -360,16 +254,16 @@ tsdb_status tsdb_series_response_decode(const uint8_t *src, size_t src_size, tsd
 
 tsdb_status tsdb_wire_aggregates_parse(const uint8_t *src, size_t src_size, tsdb_aggr_slot *out_slots) {
   memset(out_slots, 0, TSDB_AGGR_SLOTS * sizeof *out_slots);
-  fields fields = fields_of((tsdb_bytes_view){src, src_size});
+  wire_fields fields = wire_fields_of((tsdb_bytes_view){src, src_size});
   while (fields.at < fields.end) {
-    field field;
-    tsdb_status status = field_get(&fields, &field);
+    wire_field field;
+    tsdb_status status = wire_field_get(&fields, &field);
     if (status != TSDB_OK) return status;
     if (field.wire != WIRE_LENGTH || field.number < 4 || field.number >= 4 + TSDB_AGGR_SLOTS) continue;
     tsdb_aggr_slot *slot = &out_slots[field.number - 4];
     tsdb_bytes_view data = {src + slot->offset, slot->size};
     if (slot->encoding == 0) *slot = (tsdb_aggr_slot){0, 0, TSDB_CHUNK_XOR}, data.bytes = field.bytes.bytes;
-    status = data_get(field.bytes, &data, &slot->encoding);
+    status = wire_chunk_data_get(field.bytes, &data, &slot->encoding);
     if (status != TSDB_OK) return status;
     slot->offset = (uint64_t)(data.bytes - src), slot->size = data.size;
   }
