@@ -26,12 +26,13 @@ static inline bool is_string(tsdb_bytes_view a, tsdb_bytes_view b) {
   if (a.size != b.size) return false;
   size_t size = a.size;
   if (size >= 8) {
-    if (size > 64) return memcmp(a.bytes, b.bytes, size) == 0;
-    size_t at = 0;
-    for (; at + 8 < size; at += 8) {
+    // Most begin alike: the end first.
+    if (load64(a.bytes + size - 8) != load64(b.bytes + size - 8)) return false;
+    if (size > 64) return memcmp(a.bytes, b.bytes, size - 8) == 0;
+    for (size_t at = 0; at + 8 < size; at += 8) {
       if (load64(a.bytes + at) != load64(b.bytes + at)) return false;
     }
-    return load64(a.bytes + size - 8) == load64(b.bytes + size - 8);
+    return true;
   }
   if (size >= 4) {
     return load32(a.bytes) == load32(b.bytes) && load32(a.bytes + size - 4) == load32(b.bytes + size - 4);
@@ -106,15 +107,14 @@ static inline tsdb_status string_id(tsdb_wire_symbols *symbols, tsdb_bytes_view 
   return TSDB_OK;
 }
 
-/// The id of a label's value. `guess`: that of the series before in the same place, or NULL.
+/// The id of a label's value. `guess`: that of the series before in the same place, or NULL. A label that is the same has been found to
+/// be by now, so that the value that followed it last time is tried; at first that is itself.
 static inline tsdb_status value_id(tsdb_wire_symbols *symbols, tsdb_bytes_view value, const uint32_t *guess,
                                    uint32_t *out_id) {
-  if (guess == NULL || symbols->successors == NULL || is_string(symbols->strings[*guess], value)) {
-    return string_id(symbols, value, guess, out_id);
-  }
+  if (guess == NULL || symbols->successors == NULL) return string_id(symbols, value, guess, out_id);
   uint32_t *successor = &symbols->successors[*guess];
   tsdb_status status = string_id(symbols, value, successor, out_id);
-  if (status == TSDB_OK) *successor = *out_id;
+  if (status == TSDB_OK && *successor != *out_id) *successor = *out_id;
   return status;
 }
 
