@@ -54,19 +54,23 @@ import Testing
 
     var random = SplitMix64(seed: 9)
     var (killed, finished) = (0, 0)
-    // How long it takes depends on what else runs: a run that ends early tells how long to wait at most.
-    for round in 0..<4 * rounds where killed < rounds {
+    // How long it takes depends on what else runs, and this process may be woken late: a run that ended before tells how long to wait at
+    // most, and the next one is waited for less.
+    var patience = 1.0
+    for round in 0..<12 * rounds where killed < rounds {
       let folder = scratch.file("round-\(round)")
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
       let begin = DispatchTime.now().uptimeNanoseconds
       let writer = try RunningProcess(BuiltProgram.apus, arguments + [folder])
       // The second half is where files are written and renamed: look there more often.
       let share = random.unit() < 0.3 ? random.unit() : 0.5 + 0.55 * random.unit()
-      if writer.wait(timeLimitSeconds: Double(usualNs) / 1e9 * share) == nil {
+      if writer.wait(timeLimitSeconds: Double(usualNs) / 1e9 * share * patience) == nil {
         writer.kill(SIGKILL)
         killed += 1
+        patience = min(1, patience * 1.5)
       } else {
         finished += 1
+        patience *= 0.6
         usualNs = min(usualNs, DispatchTime.now().uptimeNanoseconds - begin)
       }
       for block in Fixtures.blocks(in: folder) {

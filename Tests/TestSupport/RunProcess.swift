@@ -71,6 +71,7 @@ public final class RunningProcess: @unchecked Sendable {
     posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0)
     posix_spawn_file_actions_addopen(&actions, 1, self.outputPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
     posix_spawn_file_actions_addopen(&actions, 2, self.errorPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    Self.closeOthers(&actions)
 
     let merged = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
     // posix_spawn's own change of folder is a GNU extension that Swift does not see: env does it and then becomes the program.
@@ -82,6 +83,14 @@ public final class RunningProcess: @unchecked Sendable {
     let failure = posix_spawn(&pid, words[0], &actions, nil, &argv, &envp)
     guard failure == 0 else { throw TestSupportError("start \(program): \(String(cString: strerror(failure)))") }
     processID = pid
+  }
+
+  /// Lets the program have nothing of this process' open but its standard streams: a socket that it kept open would hide from the other
+  /// end that this process closed it. (A GNU extension that Swift does not see; glibc has it since 2.34.)
+  private static func closeOthers(_ actions: inout posix_spawn_file_actions_t) {
+    typealias CloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
+    guard let symbol = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") else { return }
+    _ = unsafeBitCast(symbol, to: CloseFrom.self)(&actions, 3)
   }
 
   /// Waits for the end: its exit code, or nil where it still runs after `timeLimitSeconds`.
