@@ -18,6 +18,10 @@ final class EchoService: GRPCService {
   ]
   /// How many handlers saw their cancellation.
   let cancellations = Atomic<Int>(0)
+  /// Whether all handlers that only end by being cancelled have.
+  var allWereCancelled: Bool { cancellations.load(ordering: .relaxed) == endless.load(ordering: .relaxed) }
+  /// Handlers that only end by being cancelled and have begun. A call may be given up before its handler begins.
+  let endless = Atomic<Int>(0)
   /// How many messages `Forever` got rid of.
   let sentForever = Atomic<Int>(0)
 
@@ -40,6 +44,7 @@ final class EchoService: GRPCService {
     case "Unary": try await call.send(call.onlyMessage())
     case "Sleep":
       _ = try await call.onlyMessage()
+      endless.add(1, ordering: .relaxed)
       do { try await Task.sleep(for: .seconds(3_600)) } catch {
         cancellations.add(1, ordering: .relaxed)
         throw error
@@ -70,6 +75,7 @@ final class EchoService: GRPCService {
       }
     case "Forever":
       let message = try await call.onlyMessage()
+      endless.add(1, ordering: .relaxed)
       do {
         while true {
           try Task.checkCancellation()
