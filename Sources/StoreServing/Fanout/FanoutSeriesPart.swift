@@ -23,10 +23,15 @@ struct FanoutSeriesPart: SeriesPart {
   /// A chunk that cannot be decoded costs its samples and a warning.
   func decode(_ index: Int, into columns: inout SampleColumns) throws {
     columns.removeAll()
-    let rows = replicas(of: index)
-    let isDownsampled = merged.chunkRange(index).contains { merged.encoding(ofChunk: $0) == wireAggregates }
-    if rows.count == 1 {
+    let range = merged.chunkRange(index)
+    let isDownsampled = range.contains { merged.encoding(ofChunk: $0) == wireAggregates }
+    if isOneRun(range) {
       // One replica's raw counter is read as it is: its resets are those that it had.
+      _ = read(range, asCounter: reading.isCounter && isDownsampled, into: &columns)
+      return
+    }
+    let rows = replicas(of: index)
+    if rows.count == 1 {
       _ = read(rows[0], asCounter: reading.isCounter && isDownsampled, into: &columns)
       return
     }
@@ -44,6 +49,15 @@ struct FanoutSeriesPart: SeriesPart {
     }
     let ranges = rows.map { read($0, asCounter: reading.isCounter, into: &all) }
     columns.append(replicas: ranges, of: all, isCounter: reading.isCounter)
+  }
+
+  /// Whether each chunk begins after the one before is over, as is usual: then there is nothing to distribute.
+  private func isOneRun(_ range: Range<Int>) -> Bool {
+    for chunk in range.dropFirst()
+    where merged.timeRange(ofChunk: chunk - 1).maxTimeMs >= merged.timeRange(ofChunk: chunk).minTimeMs {
+      return false
+    }
+    return true
   }
 
   /// The chunks of a series by time, distributed so that those of one list do not overlap: each goes to the first list whose last chunk
@@ -69,7 +83,9 @@ struct FanoutSeriesPart: SeriesPart {
   }
 
   /// Reads chunks that do not overlap behind what `columns` hold. Returns what of it lies in the time that was asked for.
-  private func read(_ chunks: [Int], asCounter: Bool, into columns: inout SampleColumns) -> ReplicaRange {
+  private func read(
+    _ chunks: some Sequence<Int>, asCounter: Bool, into columns: inout SampleColumns
+  ) -> ReplicaRange {
     var decoder = SampleDecoder()
     var total = CounterTotal()
     let (floats, histograms) = (columns.floats.count, columns.histogramCount)

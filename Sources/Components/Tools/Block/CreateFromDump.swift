@@ -73,7 +73,9 @@ enum DumpImport {
         guard let count = chunk.aggregates[.count] else { continue }
         isDownsampled = true
         for (left, right) in zip(count, count.dropFirst()) {
-          timestepsMs = min(timestepsMs, right.timestampMs - left.timestampMs)
+          // Whatever a dump says: what is further apart than can be told is not the smallest distance.
+          let (distance, overflows) = right.timestampMs.subtractingReportingOverflow(left.timestampMs)
+          if !overflows { timestepsMs = min(timestepsMs, distance) }
         }
       }
     }
