@@ -28,7 +28,7 @@ protocol MergeWindow: AnyObject {
 
   private var merge = unsafe tsdb_merge()
   private let sources: UnsafeMutableBufferPointer<tsdb_merge_source>
-  private let heap: UnsafeMutableBufferPointer<UInt32>
+  private let nodes: UnsafeMutableBufferPointer<tsdb_merge_node>
   private var series: UnsafeMutableBufferPointer<tsdb_wire_series>
   private var chunks: UnsafeMutableBufferPointer<tsdb_wire_chunk>
   private var windows: [(any MergeWindow)?]
@@ -47,11 +47,11 @@ protocol MergeWindow: AnyObject {
     let (seriesCapacity, chunkCapacity) = (512, 2048)
     charge = unsafe try BudgetCharge(
       budget,
-      bytes: sourceCount * (MemoryLayout<tsdb_merge_source>.stride + 12)
+      bytes: sourceCount * (MemoryLayout<tsdb_merge_source>.stride + MemoryLayout<tsdb_merge_node>.stride + 8)
         + seriesCapacity * MemoryLayout<tsdb_wire_series>.stride + chunkCapacity * MemoryLayout<tsdb_wire_chunk>.stride)
     unsafe sources = .allocate(capacity: sourceCount)
     unsafe sources.initialize(repeating: tsdb_merge_source())
-    unsafe heap = .allocate(capacity: sourceCount)
+    unsafe nodes = .allocate(capacity: sourceCount)
     unsafe series = .allocate(capacity: seriesCapacity)
     unsafe chunks = .allocate(capacity: chunkCapacity)
     windows = Array(repeating: nil, count: sourceCount)
@@ -60,13 +60,13 @@ protocol MergeWindow: AnyObject {
       is_framed: true)
     unsafe merge.sources = sources.baseAddress
     unsafe merge.source_count = sourceCount
-    unsafe merge.heap = heap.baseAddress
+    unsafe merge.nodes = nodes.baseAddress
     useArrays()
   }
 
   deinit {
     unsafe sources.deallocate()
-    unsafe heap.deallocate()
+    unsafe nodes.deallocate()
     unsafe series.deallocate()
     unsafe chunks.deallocate()
   }

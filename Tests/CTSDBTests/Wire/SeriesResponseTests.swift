@@ -182,6 +182,64 @@ private struct SeriesOfTest: Equatable {
     }
   }
 
+  /// Labels that part late, in the midst of a piece, by a length, by a zero byte, or not at all.
+  private func hardLabels(_ random: inout SplitMix64) -> [UInt8] {
+    let texts = [
+      "a", "ab", "abc", "abcd", "abcde", "abcdef", "a\0", "a\0\0", "abcd\0", "b", "\u{FF}",
+      String(repeating: "abcd", count: 31), String(repeating: "abcd", count: 31) + "e",
+      String(repeating: "abcd", count: 40),
+      String(repeating: "abcd", count: 40) + "\0", String(repeating: "z", count: 5000),
+    ]
+    var labels: [(String, String)] = []
+    for name in ["a", "ab", "abcd", "abcdefgh", String(repeating: "n", count: 130)] where random.next() % 3 != 0 {
+      labels.append((name, texts[Int(random.next() % UInt64(texts.count))]))
+    }
+    return labelBlob(labels)
+  }
+
+  private func isBefore(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+    withViews([a, b]) { views, _ in tsdb_label_blobs_compare(views![0], views![1]) < 0 }
+  }
+
+  /// Takes the least of the next series of all sources, one after the other: the meaning of a merge.
+  private func slowMerge(_ sources: [[SeriesOfTest]]) -> [SeriesOfTest] {
+    var left = sources.map { $0[...] }
+    var result: [SeriesOfTest] = []
+    while true {
+      var best: Int?
+      for index in left.indices {
+        guard let head = left[index].first else { continue }
+        if let old = best, let least = left[old].first, !isBefore(head.blob, least.blob) { continue }
+        best = index
+      }
+      guard let best else { return result }
+      let series = left[best].removeFirst()
+      if result.last?.blob == series.blob {
+        let chunks = Set(result[result.count - 1].chunks).union(series.chunks)
+        result[result.count - 1].chunks = chunks.sorted()
+      } else {
+        result.append(series)
+      }
+    }
+  }
+
+  @Test(arguments: [true, false]) func labelsThatPartAnywhere(inOrder: Bool) {
+    var random = SplitMix64(seed: inOrder ? 22 : 23)
+    for round in 0..<400 {
+      var sources: [[SeriesOfTest]] = []
+      for _ in 0..<Int(1 + random.next() % 9) {
+        var source = (0..<Int(random.next() % 30)).map { _ in
+          SeriesOfTest(
+            blob: hardLabels(&random), chunks: [ChunkOfTest(minTimeMs: 5, data: [UInt8(random.next() % 3)])])
+        }
+        if inOrder || random.next() % 2 == 0 { source.sort { isBefore($0.blob, $1.blob) } }
+        sources.append(source)
+      }
+      let merged = merge(sources, windowSize: Int(1 + random.next() % 9), capacity: Int(1 + random.next() % 9))
+      #expect(merged == slowMerge(sources), "round \(round)")
+    }
+  }
+
   /// The merge, with windows of `windowSize` series and room for `capacity` series.
   private func merge(
     _ sources: [[SeriesOfTest]], windowSize: Int, capacity: Int
@@ -225,7 +283,7 @@ private struct SeriesOfTest: Equatable {
     var merge = tsdb_merge()
     merge.sources = states
     merge.source_count = sources.count
-    merge.heap = own([UInt32](repeating: 0, count: sources.count))
+    merge.nodes = own(Array(repeating: tsdb_merge_node(), count: sources.count))
     merge.series = own(Array(repeating: tsdb_wire_series(), count: capacity))
     merge.series_capacity = capacity
     merge.chunks = own(Array(repeating: tsdb_wire_chunk(), count: 64))

@@ -243,13 +243,13 @@ private func mergeRun(seriesPerSource full: Int, isSame: Bool) -> Workload {
     copied(isSame ? views : stride(from: source, to: views.count, by: sourceCount).map { views[$0] })
   }
   let sources = UnsafeMutablePointer<tsdb_merge_source>.allocate(capacity: sourceCount)
-  let heap = UnsafeMutablePointer<UInt32>.allocate(capacity: sourceCount)
+  let nodes = UnsafeMutablePointer<tsdb_merge_node>.allocate(capacity: sourceCount)
   let series = UnsafeMutablePointer<tsdb_wire_series>.allocate(capacity: sourceCount * count)
   return Workload(unitsPerRun: Double(sourceCount * count)) {
     var merge = tsdb_merge()
     merge.sources = sources
     merge.source_count = sourceCount
-    merge.heap = heap
+    merge.nodes = nodes
     merge.series = series
     merge.series_capacity = sourceCount * count
     for index in 0..<sourceCount {

@@ -38,12 +38,21 @@ typedef enum tsdb_merge_stop {
   TSDB_MERGE_FULL,    ///< The arrays have no room for the next series or its chunks.
 } tsdb_merge_stop;
 
+/// What the merge knows of a source's next series: how far it goes together with another one (label_blob_codes.h).
+typedef struct tsdb_merge_node {
+  uint64_t code;    ///< The smaller, the earlier.
+  uint32_t source;  ///< By index.
+  uint32_t pair;    ///< The byte up to which the labels are known to be the same.
+} tsdb_merge_node;
+
 /// A merge. The caller owns all arrays, and may make series and chunks larger or move them between two runs.
 typedef struct tsdb_merge {
-  tsdb_merge_source *sources;
-  size_t source_count;
-  uint32_t *heap;              ///< [source_count]: sources that have series, the least first.
-  size_t heap_count;           ///< The caller begins with 0.
+  tsdb_merge_source *sources;  ///< [source_count]; those that have no window have a count of 0.
+  size_t source_count;         ///< At most UINT32_MAX - 1.
+  tsdb_merge_node *nodes;      ///< [source_count]: a tree of losers. The merge's; its content does not matter at first.
+  bool is_built;               ///< Whether the tree stands; the caller begins with false.
+  bool has_refill;             ///< Whether the source at the top waits for its next window; the caller begins with false.
+  bool is_unordered;           ///< Whether a source had series out of order; the caller begins with false.
   tsdb_wire_series *series;    ///< [series_capacity]
   size_t series_capacity;
   size_t series_count;         ///< Filled, the open one included. The caller takes out the closed ones.
@@ -54,14 +63,16 @@ typedef struct tsdb_merge {
   uint64_t duplicate_count;    ///< Chunks that were there more than once.
 } tsdb_merge;
 
-/// Takes source `index`, whose window was set, in. Does nothing where the window is empty.
+/// Takes source `index`, whose window was set, in.
 void tsdb_merge_push(tsdb_merge *merge, size_t index);
 
 /// Merges until it has to stop. On TSDB_MERGE_REFILL *out_source is the source; unless it is at its end by then, the caller
 /// sets its next window and calls tsdb_merge_push before the next run. The open series is the last one, and refers to windows
 /// that must stay until it is closed: the first run that closes any series closes it.
 ///
-/// Cost: O(log(source_count)) comparisons of labels a series; no allocation.
+/// Where a source has series out of order, they come out as if always the first of the next ones of all sources was taken.
+///
+/// Cost: O(log(source_count)) a series, mostly comparisons of two numbers, and one or two of labels; no allocation.
 tsdb_merge_stop tsdb_merge_run(tsdb_merge *merge, size_t *out_source);
 
 #endif
