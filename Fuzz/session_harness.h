@@ -77,6 +77,28 @@ static void on_head(void *context, transport_stream *stream, void *user, const t
   }
 }
 
+// Every other whole message is dealt with at once.
+static bool on_whole(void *context, transport_stream *stream, void *user, const transport_head *head, const uint8_t *body,
+                     size_t length, const transport_field *trailers, size_t count) {
+  harness *const h = context;
+  (void)user;
+  touch(head->target);
+  touch_fields(head->fields, head->field_count);
+  touch((transport_text){body, length});
+  touch_fields(trailers, count);
+  if ((h->whim & 8) == 0) return false;
+  static transport_prepared *answer, *last;
+  transport_head prepared = {.status = 200};
+  if (answer == NULL) answer = transport_prepared_new(&prepared);
+  prepared.status = 0;
+  transport_field const field = {{(const uint8_t *)"x-end", 5}, {(const uint8_t *)"1", 1}};
+  prepared.fields = &field;
+  prepared.field_count = 1;
+  if (last == NULL) last = transport_prepared_new(&prepared);
+  if (user == NULL) (void)transport_stream_answer(stream, answer, head->method, (transport_text){body, length}, last);
+  return true;
+}
+
 static void on_body(void *context, transport_stream *stream, void *user, const uint8_t *bytes, size_t length) {
   harness *const h = context;
   (void)user;
@@ -148,7 +170,7 @@ static void drive(bool is_client, const uint8_t *prelude, size_t prelude_length,
   limits.connection_window = 131072;
   limits.streams = 16;
   limits.reset_burst = limits.control_burst = 200;
-  transport_handlers const handlers = {on_head, on_body, on_end, on_wake, on_close, NULL, NULL};
+  transport_handlers const handlers = {on_head, on_body, on_end, on_wake, on_close, on_whole, NULL, NULL, NULL};
   harness h = {.now = 1000, .whim = data[0]};
   h.session = transport_session_new(is_client, (data[1] & 1) != 0, &limits, &handlers, &h, h.now);
   if (h.session == NULL) return;

@@ -1,9 +1,6 @@
 // HTTP/2, both sides, over nghttp2. Data goes out by a callback that copies from the stream's queue; credit comes back to the
 // peer when the reader has taken what it sent (the connection's at once, up to `received_bytes`), so that a reader that stalls
 // stops its sender at one window while the other streams of the connection go on.
-#include <stdalign.h>
-#include <stdio.h>
-
 #include "session_state.h"
 
 // A request body that its handler did not want is dropped for so long before the client is told to stop: some take the telling for a
@@ -71,15 +68,16 @@ static transport_head head_of(transport_session *session) {
   while (first < count && fields[first].name.length > 0 && fields[first].name.bytes[0] == ':') {
     transport_text const name = fields[first].name;
     transport_text const value = fields[first].value;
-    if (text_is(name, ":method")) {
-      head.method = value;
-    } else if (text_is(name, ":scheme")) {
-      head.scheme = value;
-    } else if (text_is(name, ":authority")) {
-      head.authority = value;
-    } else if (text_is(name, ":path")) {
+    // nghttp2 lets no others through, but for :protocol where it was asked to: a letter and the length tell them apart.
+    if (name.length == 5 && name.bytes[1] == 'p') {
       head.target = value;
-    } else if (text_is(name, ":status") && value.length == 3) {
+    } else if (name.length == 7 && name.bytes[1] == 'm') {
+      head.method = value;
+    } else if (name.length == 7 && name.bytes[2] == 'c') {
+      head.scheme = value;
+    } else if (name.length == 10 && name.bytes[1] == 'a') {
+      head.authority = value;
+    } else if (name.length == 7 && value.length == 3) {
       for (size_t i = 0; i < 3; i++) head.status = head.status * 10 + (value.bytes[i] - '0');
     }
     first += 1;
@@ -98,8 +96,57 @@ static void refuse(transport_session *session, transport_stream *stream, const c
   (void)nghttp2_submit_response(session->http2, stream->id, &field, 1, NULL);
 }
 
+static void pay_owed(transport_session *session) {
+  if (session->owed == 0 || session->held > session->limits.received_bytes / 2) return;
+  (void)nghttp2_session_consume_connection(session->http2, session->owed);
+  session->owed = 0;
+}
+
+// Keeps the head of a message whose body may follow in the same batch of input.
+static void hold_back(transport_session *session, transport_stream *stream, const transport_head *head) {
+  field_list const list = stream->heading;
+  stream->heading = session->heading;
+  session->heading = list;
+  fields_clear(&session->heading);
+  stream->head = *head;
+  stream->is_held_back = true;
+  stream_wake(stream);
+}
+
+// It is told of in parts after all.
+void http2_announce(transport_stream *stream) {
+  transport_session *const session = stream->session;
+  if (!stream->is_held_back) return;
+  stream->is_held_back = false;
+  stream->is_announced = true;
+  session->handlers.on_head(session->context, stream, stream->user, &stream->head);
+  if (stream->held_body != NULL) {
+    session->handlers.on_body(session->context, stream, stream->user, stream->held_body, stream->held);
+  }
+  stream->held_body = NULL;
+}
+
+// A message that was held back is whole now. Returns whether its handler took it as such.
+static bool hand_whole(transport_session *session, transport_stream *stream, const transport_field *trailers, size_t count) {
+  bool const is_taken = session->handlers.on_whole(session->context, stream, stream->user, &stream->head, stream->held_body,
+                                                   stream->held, trailers, count);
+  if (!is_taken) return false;
+  stream->is_held_back = false;
+  stream->has_remote_ended = true;
+  stream->held_body = NULL;
+  session->held -= stream->held;
+  stream->held = 0;
+  pay_owed(session);
+  return true;
+}
+
 static void remote_ended(transport_session *session, transport_stream *stream, bool has_trailers) {
   if (stream->has_remote_ended) return;
+  if (stream->is_held_back) {
+    const transport_field *const trailers = has_trailers ? fields_resolve(&session->heading) : NULL;
+    if (hand_whole(session, stream, trailers, has_trailers ? session->heading.count : 0)) return;
+    http2_announce(stream);
+  }
   stream->has_remote_ended = true;
   stream->awaits_continue = false;
   const transport_field *const fields = has_trailers ? fields_resolve(&session->heading) : NULL;
@@ -132,8 +179,12 @@ static void on_request_head(transport_session *session, transport_stream *stream
   head.scheme = session->is_secure ? (transport_text){(const uint8_t *)"https", 5}
                                    : (transport_text){(const uint8_t *)"http", 4};
   stream->has_no_body = head.method.length == 4 && memcmp(head.method.bytes, "HEAD", 4) == 0;
-  stream->is_announced = true;
   stream->has_remote_head = true;
+  if (!ends && !stream->awaits_continue && session->handlers.on_whole != NULL) {
+    hold_back(session, stream, &head);
+    return;
+  }
+  stream->is_announced = true;
   stream_wake(stream);
   session->handlers.on_head(session->context, stream, stream->user, &head);
   if (ends) remote_ended(session, stream, false);
@@ -144,6 +195,10 @@ static void on_answer_head(transport_session *session, transport_stream *stream,
   // Informational answers come before the one that counts.
   if (head.status < 200) return;
   stream->has_remote_head = true;
+  if (!ends && session->handlers.on_whole != NULL) {
+    hold_back(session, stream, &head);
+    return;
+  }
   session->handlers.on_head(session->context, stream, stream->user, &head);
   stream_wake(stream);
   if (ends) remote_ended(session, stream, false);
@@ -155,6 +210,7 @@ static void on_heading(transport_session *session, const nghttp2_frame *frame) {
   if (stream == NULL || stream->is_cut) return;
   bool const ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   if (session->heading_is_too_long) {
+    http2_announce(stream);
     if (stream->is_announced) {
       cut(stream, TRANSPORT_CLOSE_LIMIT, NGHTTP2_ENHANCE_YOUR_CALM);
     } else {
@@ -202,7 +258,8 @@ static int on_frame(nghttp2_session *http2, const nghttp2_frame *frame, void *us
           !bucket_take(&session->controls, limits->control_burst, limits->control_rate, session->now_ms)) {
         return too_much(session, TRANSPORT_LIMIT_CONTROL_FRAMES);
       }
-      if (stream != NULL && ends && stream->is_announced && !stream->is_cut) remote_ended(session, stream, false);
+      bool const is_told_of = stream != NULL && (stream->is_announced || stream->is_held_back) && !stream->is_cut;
+      if (is_told_of && ends) remote_ended(session, stream, false);
       return 0;
     }
     case NGHTTP2_RST_STREAM:
@@ -229,7 +286,9 @@ static int on_data(nghttp2_session *http2, uint8_t flags, int32_t id, const uint
   transport_session *const session = user;
   (void)flags;
   transport_stream *const stream = stream_of(session, id);
-  if (stream == NULL || !stream->is_announced || stream->is_cut) {
+  bool const is_first = stream != NULL && stream->is_held_back && stream->held_body == NULL;
+  if (stream != NULL && !is_first) http2_announce(stream);
+  if (stream == NULL || (!is_first && !stream->is_announced) || stream->is_cut) {
     // Dropped. The stream gets no more credit: what comes for it is bounded.
     return nghttp2_session_consume_connection(http2, length) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
   }
@@ -241,7 +300,14 @@ static int on_data(nghttp2_session *http2, uint8_t flags, int32_t id, const uint
     }
     return nghttp2_session_consume(http2, id, length) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
   }
-  stream_give_body(stream, bytes, length);
+  if (is_first) {
+    // The bytes stay where they are until the batch is done with.
+    stream->held_body = bytes;
+    stream->held += length;
+    session->held += length;
+  } else {
+    stream_give_body(stream, bytes, length);
+  }
   // The connection's credit comes back at once, unless its handlers leave too much lying.
   if (session->held > session->limits.received_bytes) {
     if (session->owed == 0) session_limit(session, TRANSPORT_LIMIT_RECEIVED_BYTES);
@@ -260,18 +326,14 @@ static transport_close reason_of(const transport_stream *stream, uint32_t code) 
   return TRANSPORT_CLOSE_RESET;
 }
 
-static void pay_owed(transport_session *session) {
-  if (session->owed == 0 || session->held > session->limits.received_bytes / 2) return;
-  (void)nghttp2_session_consume_connection(session->http2, session->owed);
-  session->owed = 0;
-}
-
 static int on_stream_close(nghttp2_session *http2, int32_t id, uint32_t code, void *user) {
   transport_session *const session = user;
   transport_stream *const stream = stream_of(session, id);
   if (stream == NULL) return 0;
   (void)nghttp2_session_set_stream_user_data(http2, id, NULL);
   if (!stream->has_remote_ended && !stream->is_cut) allow_late(session);
+  // A client's caller learns what came of the answer; a request that is gone again before it was looked at is nobody's.
+  if (session->is_client) http2_announce(stream);
   stream_close(stream, reason_of(stream, code), code);
   pay_owed(session);
   return 0;
@@ -353,117 +415,6 @@ int http2_receive(transport_session *session, const uint8_t *bytes, size_t lengt
 }
 
 // MARK: What we send
-
-// Fields as nghttp2 wants them. Text is copied by nghttp2; what may not stand in a value becomes a space before.
-typedef struct field_block {
-  nghttp2_nv *fields;
-  size_t count;
-  uint8_t *text;
-  // Where they lie if they are few.
-  alignas(nghttp2_nv) uint8_t room[2048];
-} field_block;
-
-static void put(field_block *block, const char *name, transport_text value) {
-  block->fields[block->count++] = (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value.bytes, strlen(name),
-                                               value.length, NGHTTP2_NV_FLAG_NONE};
-}
-
-// Room for `count` fields with their text, and for `more` of ours.
-static int block_new(field_block *block, const transport_field *fields, size_t count, size_t more) {
-  size_t text = 0;
-  for (size_t i = 0; i < count; i++) text += fields[i].name.length + fields[i].value.length;
-  block->count = 0;
-  size_t const size = (count + more) * sizeof *block->fields + text;
-  block->fields = size <= sizeof block->room ? (nghttp2_nv *)(void *)block->room : malloc(size);
-  if (block->fields == NULL) return -1;
-  block->text = (uint8_t *)(block->fields + count + more);
-  return 0;
-}
-
-static void block_free(field_block *block) {
-  if ((void *)block->fields != (void *)block->room) free(block->fields);
-}
-
-static void put_all(field_block *block, const transport_field *fields, size_t count) {
-  uint8_t *text = block->text;
-  for (size_t i = 0; i < count; i++) {
-    transport_text const name = fields[i].name;
-    transport_text const value = fields[i].value;
-    if (!is_token(name.bytes, name.length) || text_is(name, "connection") || text_is(name, "transfer-encoding") ||
-        text_is(name, "keep-alive")) {
-      continue;
-    }
-    lower_name(text, name.bytes, name.length);
-    uint8_t *const copied = text + name.length;
-    for (size_t j = 0; j < value.length; j++) {
-      uint8_t const byte = value.bytes[j];
-      copied[j] = byte < 0x20 && byte != '\t' ? ' ' : byte;
-    }
-    block->fields[block->count++] = (nghttp2_nv){text, copied, name.length, value.length, NGHTTP2_NV_FLAG_NONE};
-    text = copied + value.length;
-  }
-}
-
-static ssize_t on_read(nghttp2_session *http2, int32_t id, uint8_t *buffer, size_t capacity, uint32_t *flags,
-                       nghttp2_data_source *source, void *user) {
-  (void)user;
-  transport_stream *const stream = source->ptr;
-  if (stream->is_cut || (stream->queued == 0 && !stream->has_ended)) {
-    stream->is_deferred = true;
-    return NGHTTP2_ERR_DEFERRED;
-  }
-  size_t const taken = stream_take(stream, buffer, capacity);
-  if (stream->queued == 0 && stream->has_ended) {
-    *flags |= NGHTTP2_DATA_FLAG_EOF;
-    stream->has_sent_end = true;
-    if (stream->has_trailers) {
-      field_block block;
-      size_t const count = stream->trailers.count;
-      const transport_field *const fields = fields_resolve(&stream->trailers);
-      if (block_new(&block, fields, count, 0) != 0) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-      put_all(&block, fields, count);
-      if (nghttp2_submit_trailer(http2, id, block.fields, block.count) == 0) *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-      block_free(&block);
-    }
-  }
-  return (ssize_t)taken;
-}
-
-int http2_respond(transport_stream *stream, int status, const transport_field *fields, size_t count, int64_t length,
-                  bool ends) {
-  (void)length;
-  transport_session *const session = stream->session;
-  // Three digits: 200 up to 999.
-  char const status_text[3] = {(char)('0' + status / 100), (char)('0' + status / 10 % 10), (char)('0' + status % 10)};
-  bool is_grpc = false;
-  bool has_date = false;
-  bool has_length = false;
-  for (size_t i = 0; i < count; i++) {
-    transport_text const value = fields[i].value;
-    has_length = has_length || text_is(fields[i].name, "content-length");
-    has_date = has_date || text_is(fields[i].name, "date");
-    is_grpc = is_grpc || (text_is(fields[i].name, "content-type") && value.length >= 16 &&
-                          memcmp(value.bytes, "application/grpc", 16) == 0);
-  }
-  field_block block;
-  if (block_new(&block, fields, count, 3) != 0) return -1;
-  put(&block, ":status", (transport_text){(const uint8_t *)status_text, 3});
-  put_all(&block, fields, count);
-  char length_text[24];
-  if (!is_grpc && !has_length && length >= 0 && status != 204 && status != 304) {
-    int const n = snprintf(length_text, sizeof length_text, "%lld", (long long)length);
-    put(&block, "content-length", (transport_text){(const uint8_t *)length_text, (size_t)n});
-  }
-  // gRPC has no use for a date.
-  if (!is_grpc && !has_date) {
-    const char *const date = session_date();
-    put(&block, "date", (transport_text){(const uint8_t *)date, strlen(date)});
-  }
-  nghttp2_data_provider const provider = {.source = {.ptr = stream}, .read_callback = on_read};
-  int const result = nghttp2_submit_response(session->http2, stream->id, block.fields, block.count, ends ? NULL : &provider);
-  block_free(&block);
-  return result == 0 ? 0 : -1;
-}
 
 void http2_continue(transport_stream *stream) {
   static const char name[] = ":status";
@@ -628,37 +579,4 @@ void http2_shutdown(transport_session *session) {
     // Requests that are on their way are still taken; the next tick names the last one.
     (void)nghttp2_submit_shutdown_notice(session->http2);
   }
-}
-
-transport_stream *transport_session_request(transport_session *session, const transport_head *head, bool ends, void *user) {
-  if (!session->is_client || session->http2 == NULL || session->is_shutting_down || session->has_failed ||
-      nghttp2_session_check_request_allowed(session->http2) == 0) {
-    return NULL;
-  }
-  transport_stream *const stream = stream_new(session);
-  field_block block;
-  if (stream == NULL) return NULL;
-  if (block_new(&block, head->fields, head->field_count, 4) != 0) {
-    stream_close(stream, TRANSPORT_CLOSE_LOCAL, 0);
-    return NULL;
-  }
-  put(&block, ":method", head->method);
-  put(&block, ":scheme", head->scheme);
-  put(&block, ":authority", head->authority);
-  put(&block, ":path", head->target);
-  put_all(&block, head->fields, head->field_count);
-  nghttp2_data_provider const provider = {.source = {.ptr = stream}, .read_callback = on_read};
-  int32_t const id =
-      nghttp2_submit_request(session->http2, NULL, block.fields, block.count, ends ? NULL : &provider, stream);
-  block_free(&block);
-  if (id < 0) {
-    stream_close(stream, TRANSPORT_CLOSE_LOCAL, 0);
-    return NULL;
-  }
-  stream->id = id;
-  stream->user = user;
-  stream->is_announced = true;
-  stream->has_head = true;
-  stream->has_ended = ends;
-  return stream;
 }

@@ -219,7 +219,8 @@ int transport_session_receive(transport_session *session, const uint8_t *bytes, 
     transport_stream *const stream = session->wake;
     session->wake = stream->wake_next;
     stream->is_woken = false;
-    session->handlers.on_wake(session->context, stream, stream->user);
+    http2_announce(stream);
+    if (stream->is_announced) session->handlers.on_wake(session->context, stream, stream->user);
   }
   if (result != 0) {
     session->has_failed = true;

@@ -25,8 +25,8 @@ typedef struct body_part {
 #ifndef SPARE_STREAMS
 #define SPARE_STREAMS 128
 #endif
-// Their lists of trailers are kept with them while they are small.
-enum { SMALL_BODY_BYTES = 512, SPARE_STREAMS_MAX = SPARE_STREAMS, SPARE_STREAMS_IDLE = 2, SPARE_IDLE_MS = 500, SPARE_TRAILERS_BYTES = 512 };
+// Their lists of fields are kept with them while they are small.
+enum { SMALL_BODY_BYTES = 512, SPARE_STREAMS_MAX = SPARE_STREAMS, SPARE_STREAMS_IDLE = 2, SPARE_IDLE_MS = 500, SPARE_FIELDS_BYTES = 512 };
 
 // A buffer that grows.
 typedef struct byte_buffer {
@@ -72,10 +72,15 @@ struct transport_stream {
   bool has_trailers;
   bool has_remote_head;   // HTTP/2: headers that come now are trailers
   bool is_cut;            // we reset it, for cut_reason
+  bool is_held_back;      // HTTP/2: nobody was told of what is in `head` and `held_body`
   transport_close cut_reason;
   bool has_small_part;    // `small_part` is in the queue
   body_part small_part;
+  transport_head head;       // with texts in `heading`
+  const uint8_t *held_body;  // `held` bytes, for the time of a batch of input
+  const transport_prepared *prepared_trailers;
   field_list trailers;  // this and what follows is not cleared for a new stream
+  field_list heading;
   uint8_t small_body[SMALL_BODY_BYTES];
 };
 
@@ -171,6 +176,8 @@ void stream_close(transport_stream *stream, transport_close reason, uint32_t htt
 void streams_free_spare(transport_session *session, size_t kept);
 void stream_wake(transport_stream *stream);
 size_t stream_take(transport_stream *stream, uint8_t *destination, size_t capacity);
+// Bytes of our body, copied; of a stream that takes them.
+int stream_write_joined(transport_stream *stream, transport_text prefix, transport_text body);
 void stream_give_body(transport_stream *stream, const uint8_t *bytes, size_t length);
 
 // session.c
@@ -230,5 +237,6 @@ void http2_resume(transport_stream *stream);
 void http2_reset(transport_stream *stream, uint32_t code);
 void http2_consume(transport_stream *stream, size_t length);
 void http2_continue(transport_stream *stream);
+void http2_announce(transport_stream *stream);
 void http2_shutdown(transport_session *session);
 int http2_tick(transport_session *session, bool has_unsent);

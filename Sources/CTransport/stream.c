@@ -9,7 +9,7 @@ transport_stream *stream_new(transport_session *session) {
   } else {
     stream = malloc(sizeof *stream);
     if (stream == NULL) return NULL;
-    stream->trailers = (field_list){0};
+    stream->trailers = stream->heading = (field_list){0};
   }
   memset(stream, 0, offsetof(transport_stream, trailers));
   stream->session = session;
@@ -41,6 +41,18 @@ static void queue_drop(transport_stream *stream) {
   stream->queued = 0;
 }
 
+static void stream_free(transport_stream *stream) {
+  fields_free(&stream->trailers);
+  fields_free(&stream->heading);
+  free(stream);
+}
+
+// For a stream to come.
+static void keep_fields(field_list *list) {
+  if (list->text.capacity > SPARE_FIELDS_BYTES) fields_free(list);
+  fields_clear(list);
+}
+
 void stream_close(transport_stream *stream, transport_close reason, uint32_t http2_code) {
   transport_session *const session = stream->session;
   if (stream->previous != NULL) {
@@ -63,12 +75,11 @@ void stream_close(transport_stream *stream, transport_close reason, uint32_t htt
   queue_drop(stream);
   if (stream->is_announced) session->handlers.on_close(session->context, stream, stream->user, reason, http2_code);
   if (session->spare_count >= SPARE_STREAMS_MAX) {
-    fields_free(&stream->trailers);
-    free(stream);
+    stream_free(stream);
     return;
   }
-  if (stream->trailers.text.capacity > SPARE_TRAILERS_BYTES) fields_free(&stream->trailers);
-  fields_clear(&stream->trailers);
+  keep_fields(&stream->trailers);
+  keep_fields(&stream->heading);
   session->spare_count += 1;
   stream->next = session->spare;
   session->spare = stream;
@@ -79,8 +90,7 @@ void streams_free_spare(transport_session *session, size_t kept) {
     transport_stream *const stream = session->spare;
     session->spare = stream->next;
     session->spare_count -= 1;
-    fields_free(&stream->trailers);
-    free(stream);
+    stream_free(stream);
   }
 }
 
@@ -196,14 +206,14 @@ int transport_stream_write(transport_stream *stream, const uint8_t *bytes, size_
   return 0;
 }
 
-int transport_stream_write_copy(transport_stream *stream, const uint8_t *bytes, size_t length) {
-  if (!takes_body(stream, length)) return stream->has_head && !stream->has_ended ? 0 : -1;
+int stream_write_joined(transport_stream *stream, transport_text prefix, transport_text body) {
+  if (body.length > SIZE_MAX - sizeof(body_part) - prefix.length) return -1;
+  size_t const length = prefix.length + body.length;
   uint8_t *kept = stream->small_body;
   body_part *part = &stream->small_part;
   if (length <= SMALL_BODY_BYTES && !stream->has_small_part) {
     stream->has_small_part = true;
   } else {
-    if (length > SIZE_MAX - sizeof *part) return -1;
     part = malloc(sizeof *part + length);
     if (part == NULL) {
       tell_sent(stream, length);
@@ -211,10 +221,16 @@ int transport_stream_write_copy(transport_stream *stream, const uint8_t *bytes, 
     }
     kept = (uint8_t *)(part + 1);
   }
-  memcpy(kept, bytes, length);
+  if (prefix.length > 0) memcpy(kept, prefix.bytes, prefix.length);
+  if (body.length > 0) memcpy(kept + prefix.length, body.bytes, body.length);
   *part = (body_part){.bytes = kept, .length = length};
   enqueue(stream, part);
   return 0;
+}
+
+int transport_stream_write_copy(transport_stream *stream, const uint8_t *bytes, size_t length) {
+  if (!takes_body(stream, length)) return stream->has_head && !stream->has_ended ? 0 : -1;
+  return stream_write_joined(stream, (transport_text){0}, (transport_text){bytes, length});
 }
 
 int transport_stream_end(transport_stream *stream, const transport_field *trailers, size_t count) {

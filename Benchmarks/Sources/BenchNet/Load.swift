@@ -6,16 +6,18 @@ import Transport
 struct Load {
   private let port: Int
   private let isUnary: Bool
+  private let path: String
   private let count: Int
   private let size: Int
   private let inFlight: Int
 
-  /// PORT (U|S) COUNT SIZE IN-FLIGHT; nil where that is none.
+  /// PORT (U|T|S) COUNT SIZE IN-FLIGHT; nil where that is none.
   init?(_ words: [String]) {
-    guard words.count == 5, let port = Int(words[0]), ["U", "S"].contains(words[1]), let count = Int(words[2]),
+    guard words.count == 5, let port = Int(words[0]), ["U", "T", "S"].contains(words[1]), let count = Int(words[2]),
       let size = Int(words[3]), let inFlight = Int(words[4]), count > 0, size >= 0, inFlight > 0
     else { return nil }
-    (self.port, isUnary, self.count, self.size, self.inFlight) = (port, words[1] == "U", count, size, inFlight)
+    (self.port, isUnary, self.count, self.size, self.inFlight) = (port, words[1] != "S", count, size, inFlight)
+    path = "/b/" + words[1]
   }
 
   /// Warms up, works, prints.
@@ -59,7 +61,7 @@ struct Load {
     let message = payload(200)
     var bad = 0
     for _ in 0..<count {
-      let answer = try await channel.unary(path: "/b/U", message: message)
+      let answer = try await channel.unary(path: path, message: message)
       if answer.count != 200 || answer[199] != message[199] { bad += 1 }
     }
     return bad
@@ -69,7 +71,7 @@ struct Load {
   private func stream(_ channel: GRPCChannel, _ count: Int) async throws -> Int {
     let request = [size, count].flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> (24 - 8 * $0)) } }
     let last = payload(size).last
-    let call = try await channel.serverStream(path: "/b/S", message: request)
+    let call = try await channel.serverStream(path: path, message: request)
     var (good, bad) = (0, 0)
     while let messages = try await call.nextMessages() {
       for message in messages {

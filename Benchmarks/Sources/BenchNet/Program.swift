@@ -2,15 +2,16 @@
 // works with one loop. It speaks the language of the yardstick's programs, so that either end can also be one of those:
 //
 //   /b/U   a message for a message, 200 bytes each
+//   /b/T   the same by a task
 //   /b/S   a size and a count (32 bits each, big-endian) for that many messages of that size
 //   /b/R   a message for the server's CPU time in µs as text, padded to 96 bytes
 import Glibc
 
 private let usage = """
   usage: bench-net serve [--tls CERT KEY]
-         bench-net load PORT (U|S) COUNT SIZE IN-FLIGHT [--tls]
+         bench-net load PORT (U|T|S) COUNT SIZE IN-FLIGHT [--tls]
 
-  serve prints its port and serves gRPC, /small and /bulk/BYTES until it is killed. load makes COUNT calls (U), or reads COUNT
+  serve prints its port and serves gRPC, /small and /bulk/BYTES until it is killed. load makes COUNT calls (U, T: that the server answers by a task), or reads COUNT
   messages of SIZE bytes from IN-FLIGHT streams (S), and prints CPU time in µs a message: of the client, the server, and both.
 
   """

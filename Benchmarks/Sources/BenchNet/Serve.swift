@@ -28,6 +28,8 @@ private struct Handler: HTTPHandler {
 
   init(grpc: GRPCServer) { self.grpc = grpc }
 
+  var grpcServer: GRPCServer? { grpc }
+
   func handle(_ request: HTTPServerRequest, _ response: HTTPServerResponse) async throws {
     if GRPCServer.isGRPC(request.head) { return try await grpc.handle(request, response) }
     try await answer(request.head.target, response)
@@ -53,19 +55,25 @@ private struct Handler: HTTPHandler {
 /// The methods that the rows call.
 private struct BenchService: GRPCService {
   let name = "b"
-  let methods: [GRPCMethod] = ["U", "R", GRPCMethod("S", .serverStream)]
+  let methods: [GRPCMethod] = ["U", "R", "T", GRPCMethod("S", .serverStream)]
+  /// As the yardstick's, which knows no others.
+  let quickMethods: Set<String> = ["U", "R"]
   private let answer = payload(200)
 
   func handle(method: String, call: GRPCServerCall) async throws {
-    let message = try await call.onlyMessage()
     switch method {
-    case "U": try await call.send(answer)
-    case "R":
-      var text = Array("\(Int(processTimeUs())) 0 0 0".utf8)
-      text += [UInt8](repeating: 0x20, count: 95 - text.count) + [0]
-      try await call.send(text)
-    default: try await stream(message, call)
+    case "S": try await stream(try await call.onlyMessage(), call)
+    case "T":
+      _ = try await call.onlyMessage()
+      try await call.send(answer)
+    default: try await self.answer(call)
     }
+  }
+
+  func answerQuickly(method: String, message: RawSpan) throws -> [UInt8] {
+    if method == "U" { return answer }
+    let text = Array("\(Int(processTimeUs())) 0 0 0".utf8)
+    return text + [UInt8](repeating: 0x20, count: 95 - text.count) + [0]
   }
 
   /// As many messages as were asked for; small ones are packed into parts of 64 KiB.

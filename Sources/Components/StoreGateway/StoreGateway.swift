@@ -96,7 +96,16 @@ private struct ReadyOnly: GRPCServerInterceptor {
   let probes: Probes
 
   func intercept(_ call: GRPCServerCall, _ next: @Sendable () async throws -> Void) async throws {
-    if call.service.hasPrefix("thanos."), !probes.isReady { throw InfoService.notReady }
+    try check(call.service)
     try await next()
+  }
+
+  func interceptQuick(_ call: GRPCQuickCall, _ next: () throws -> [UInt8]) throws -> [UInt8] {
+    try check(call.service)
+    return try next()
+  }
+
+  private func check(_ service: String) throws {
+    if service.hasPrefix("thanos."), !probes.isReady { throw InfoService.notReady }
   }
 }

@@ -99,10 +99,18 @@ public struct InfoService: GRPCService {
   /// What a component that is not ready answers.
   public static let notReady = GRPCStatus(.unavailable, "Not ready")
 
+  /// What a component is, it knows by heart.
+  public let quickMethods: Set<String> = ["Info"]
+
   /// Answers a call; see `GRPCService`.
-  public func handle(method: String, call: GRPCServerCall) async throws {
-    let _: InfoRequest = try await call.request()
-    try await call.send(try info().encoded())
+  public func handle(method: String, call: GRPCServerCall) async throws { try await answer(call) }
+
+  /// Answers a call; see `GRPCService`.
+  public func answerQuickly(method: String, message: RawSpan) throws -> [UInt8] {
+    do throws(ModelError) { _ = try InfoRequest(protobuf: message) } catch {
+      throw GRPCStatus(.internal, "grpc: error unmarshalling request: \(error.message)")
+    }
+    return try info().encoded()
   }
 }
 

@@ -21,6 +21,21 @@ import Synchronization
     _ = unsafe transport_loop_post(handle, task, context)
   }
 
+  /// Runs `task(context)` at `deadline`, never earlier. On the loop's thread; nil where there is no memory.
+  func startTimer(
+    _ deadline: ContinuousClock.Instant, _ context: UnsafeMutableRawPointer,
+    _ task: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void
+  ) -> OpaquePointer? {
+    let left = deadline - .now
+    // Rounded up.
+    let ms =
+      left <= .zero
+      ? 0
+      : UInt64(clamping: left.components.seconds) &* 1000
+        &+ UInt64(clamping: (left.components.attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+    return unsafe transport_timer_start(handle, ms, task, context)
+  }
+
   /// Runs `body` on the loop's thread and waits for what it gives.
   func run<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async -> Result {
     await withCheckedContinuation { continuation in

@@ -26,6 +26,8 @@ public struct HTTP2ClientOptions: Sendable {
   public var limits = TransportLimits()
   /// TLS, or nil for a plain socket.
   public var tls: TLSOptions?
+  /// The head of unary calls, but for their targets.
+  var unaryHead: PreparedFields?
 
   /// A plain socket with the usual limits.
   public init(loops: EventLoopGroup) { self.loops = loops }
@@ -51,7 +53,7 @@ public final class HTTP2ClientConnection: Sendable {
   ) async throws(TransportError) -> HTTP2ClientConnection {
     let tls: TLSContext? = if let tls = options.tls { try TLSContext(tls, isClient: true) } else { nil }
     let loop = options.loops.next
-    let core = ClientCore(loop: loop, onClosed: onClosed)
+    let core = ClientCore(loop: loop, unaryHead: options.unaryHead, onClosed: onClosed)
     let limits = options.limits
     let error: String? = await withCheckedContinuation { continuation in
       core.connecting.withLock { $0 = continuation }
@@ -85,6 +87,16 @@ public final class HTTP2ClientConnection: Sendable {
     let stream = prepare(head, endsWithHead: ends && body.isEmpty)
     stream.begin(body: body, ends: ends)
     return stream
+  }
+
+  /// A call with one short message each way, where the connection was made for such.
+  func unary(
+    path: String, fields: HTTPHeaders, message: [UInt8], deadline: ContinuousClock.Instant?, answerBytesMax: Int
+  ) -> UnaryCall? {
+    guard core.unaryHead != nil else { return nil }
+    return UnaryCall(
+      path: path, fields: fields, message: message, deadline: deadline, answerBytesMax: answerBytesMax, connection: core
+    )
   }
 
   /// A call that `begin` makes.
@@ -139,12 +151,15 @@ public struct HTTP2ClientStream: Sendable {
   let loop: EventLoop
   let connecting = Guarded<CheckedContinuation<String?, Never>?>(nil)
   let isUsable = Atomic<Bool>(false)
+  /// Kept until the connection's end.
+  let unaryHead: PreparedFields?
   private let onClosed: @Sendable () -> Void
   /// Touched by the loop's thread alone.
   private var connection: OpaquePointer?
 
-  init(loop: EventLoop, onClosed: @escaping @Sendable () -> Void) {
+  init(loop: EventLoop, unaryHead: PreparedFields?, onClosed: @escaping @Sendable () -> Void) {
     self.loop = loop
+    self.unaryHead = unaryHead
     self.onClosed = onClosed
   }
 
@@ -200,12 +215,38 @@ public struct HTTP2ClientStream: Sendable {
     return unsafe stream
   }
 
+  /// A unary call's stream, with all that it sends, on the loop's thread.
+  func open(_ call: UnaryCall) -> OpaquePointer? {
+    guard let connection = unsafe connection, let session = unsafe transport_connection_session(connection),
+      let head = unsafe unaryHead?.handle
+    else { return nil }
+    var path = call.path
+    let stream = path.withUTF8 { path in
+      unsafe call.message.withUnsafeBytes { message in
+        unsafe withUnsafeBytes(of: GRPCFraming.prefix(message.count)) { prefix in
+          unsafe call.fields.withFields { fields, count in
+            unsafe transport_session_call(
+              session, head, transport_text(UnsafeRawBufferPointer(path)), fields, count, transport_text(prefix),
+              transport_text(message), Unmanaged.passUnretained(call).toOpaque())
+          }
+        }
+      }
+    }
+    if unsafe stream == nil {
+      isUsable.store(false, ordering: .releasing)
+    } else {
+      // Until the stream closes.
+      _ = unsafe Unmanaged.passRetained(call)
+    }
+    return unsafe stream
+  }
+
   /// What C calls.
   static var handlers: transport_connection_handlers {
     unsafe transport_connection_handlers(
       streams: transport_handlers(
         on_head: gotAnswer, on_body: streamGotBody, on_end: streamGotEnd, on_wake: streamWoke, on_close: streamClosed,
-        on_limit: nil, on_sent: streamSent, on_given_up: nil),
+        on_whole: gotWholeAnswer, on_limit: nil, on_sent: streamSent, on_given_up: nil),
       on_connected: clientConnected, on_disconnected: clientDisconnected)
   }
 }
@@ -215,8 +256,17 @@ private let gotAnswer:
     UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?, UnsafePointer<transport_head>?
   ) -> Void = { _, _, user, raw in
     guard let user = unsafe user, let head = unsafe raw?.pointee else { return }
-    unsafe StreamState.of(user).receivedAnswer(
+    unsafe StreamUser.of(user).receivedAnswer(
       HTTPResponseHead(status: Int(head.status), headers: HTTPHeaders(head.fields, count: head.field_count)))
+  }
+
+private let gotWholeAnswer:
+  @convention(c) (
+    UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?, UnsafePointer<transport_head>?,
+    UnsafePointer<UInt8>?, Int, UnsafePointer<transport_field>?, Int
+  ) -> Bool = { _, _, user, head, body, length, trailers, count in
+    guard let user = unsafe user, let head = unsafe head else { return false }
+    return unsafe StreamUser.of(user).receivedWhole(WholeMessage(head, body, length, trailers, count))
   }
 
 private let clientConnected: @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?, UnsafePointer<CChar>?) -> Void =

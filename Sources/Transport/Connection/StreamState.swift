@@ -4,7 +4,7 @@ internal import Locking
 import Synchronization
 
 /// One stream of a connection, server's or client's side: what came and was not read, what is to be sent, and who waits.
-@safe final class StreamState: HTTPServerStream, @unchecked Sendable {
+@safe final class StreamState: StreamUser, HTTPServerStream, @unchecked Sendable {
   /// Above so much that waits to be sent a writer is suspended …
   static let pendingHigh = 256 << 10
   /// … until so much is left.
@@ -95,12 +95,7 @@ import Synchronization
   /// none.
   func arrived(_ request: HTTPServerRequest, at core: ServerCore) { arrival = (core, request) }
 
-  /// The state that a stream's user is.
-  static func of(_ user: UnsafeMutableRawPointer) -> StreamState {
-    unsafe Unmanaged<StreamState>.fromOpaque(user).takeUnretainedValue()
-  }
-
-  func received(_ bytes: UnsafeBufferPointer<UInt8>) {
+  override func received(_ bytes: UnsafeBufferPointer<UInt8>) {
     shared.withLock { state in
       if state.input.isEmpty && state.lastTaken > bytes.count {
         state.input.reserveCapacity(min(state.lastTaken, Self.inputReserve))
@@ -109,9 +104,9 @@ import Synchronization
     }
   }
 
-  func receivedAnswer(_ head: HTTPResponseHead) { shared.withLock { $0.answer = head } }
+  override func receivedAnswer(_ head: HTTPResponseHead) { shared.withLock { $0.answer = head } }
 
-  func receivedEnd(_ trailers: HTTPHeaders) {
+  override func receivedEnd(_ trailers: HTTPHeaders) {
     shared.withLock {
       $0.hasInputEnded = true
       $0.trailers = trailers
@@ -119,7 +114,7 @@ import Synchronization
   }
 
   /// All of a batch is there: begins the work, or lets the reader look at what came.
-  func woke() {
+  override func woke() {
     guard let (core, request) = arrival else { return wake() }
     arrival = nil
     let task = core.begin(request, self)
@@ -138,7 +133,7 @@ import Synchronization
   }
 
   /// The C stream is gone.
-  func closed(_ error: TransportError?) {
+  override func closed(_ error: TransportError?) {
     unsafe stream = nil
     arrival = nil
     stopTimer()
@@ -215,19 +210,10 @@ import Synchronization
 
   private func startTimer(_ deadline: ContinuousClock.Instant) {
     stopTimer()
-    let left = deadline - .now
-    // Rounded up, so that it never ends too early.
-    let ms =
-      left <= .zero
-      ? 0
-      : UInt64(clamping: left.components.seconds) &* 1000
-        &+ UInt64(clamping: (left.components.attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
-    unsafe timer = unsafe transport_timer_start(
-      loop.handle, ms,
-      { context in
-        guard let context = unsafe context else { return }
-        unsafe StreamState.of(context).reachedDeadline()
-      }, Unmanaged.passUnretained(self).toOpaque())
+    unsafe timer = unsafe loop.startTimer(deadline, Unmanaged.passUnretained(self).toOpaque()) { context in
+      guard let context = unsafe context else { return }
+      unsafe Unmanaged<StreamState>.fromOpaque(context).takeUnretainedValue().reachedDeadline()
+    }
   }
 
   /// The C stream, which keeps this object, stops the timer when it closes.
@@ -247,7 +233,7 @@ import Synchronization
   }
 
   /// So many bytes are sent, or given up.
-  func sent(_ count: Int) {
+  override func sent(_ count: Int) {
     let writers = unsafe shared.withLock { state in
       state.pending -= count
       guard state.pending <= Self.pendingLow, unsafe !state.writers.isEmpty else {

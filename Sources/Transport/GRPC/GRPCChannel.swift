@@ -65,6 +65,8 @@ public final class GRPCChannel: Sendable {
     if connectionOptions.tls != nil, connectionOptions.tls?.serverName == nil {
       connectionOptions.tls?.serverName = serverName
     }
+    connectionOptions.unaryHead = PreparedFields(
+      posting: headers, scheme: options.tls == nil ? "http" : "https", authority: authority)
     connectionOptions.limits.keepaliveMs = options.keepaliveMs
     connectionOptions.limits.keepaliveTimeoutMs = options.keepaliveTimeoutMs
     connectionOptions.limits.handshakeTimeoutMs = options.connectTimeoutMs
@@ -80,11 +82,19 @@ public final class GRPCChannel: Sendable {
   // MARK: Calls
 
   /// A call with one message each way.
-  public func unary(
+  public nonisolated(nonsending) func unary(
     path: String, message: [UInt8], metadata: HTTPHeaders = [:], timeoutMs: Int? = nil
   ) async throws(GRPCStatus) -> [UInt8] {
-    if options.retry == nil, let call = try beginNow(path, .unary, message, metadata, timeoutMs) {
-      return try await call.onlyMessage()
+    if options.retry == nil {
+      if let call = unaryCall(path, message, metadata, timeoutMs) {
+        let began = options.observer == nil ? nil : ContinuousClock.now
+        options.observer?.callStarted(path: path, kind: .unary)
+        let outcome = await call.outcome()
+        guard case .message(let message) = outcome else { return try await answer(call, outcome, began) }
+        ended(call, .ok, began, messagesReceived: 1)
+        return message
+      }
+      if let call = try beginNow(path, .unary, message, metadata, timeoutMs) { return try await call.onlyMessage() }
     }
     return try await retrying(path, .unary, message, metadata, timeoutMs) { call throws(GRPCStatus) in
       try await call.onlyMessage()
@@ -108,6 +118,50 @@ public final class GRPCChannel: Sendable {
   ) async throws(GRPCStatus) -> GRPCClientCall {
     options.observer?.callStarted(path: path, kind: kind)
     return try await begin(path, kind, nil, metadata, deadline(timeoutMs), .now)
+  }
+
+  /// A call whose message is short and not compressed, on a connection that is there already; nil where it is another, or there is none.
+  @inline(never) private func unaryCall(
+    _ path: String, _ message: [UInt8], _ metadata: HTTPHeaders, _ timeoutMs: Int?
+  ) -> UnaryCall? {
+    guard message.count <= min(options.maxSendMessageBytes, UnaryCall.messageBytesMax), (timeoutMs ?? 1) > 0,
+      options.compression == .identity, let connection = readyConnection()
+    else { return nil }
+    let deadline = deadline(timeoutMs)
+    var fields = HTTPHeaders()
+    if let deadline { fields.add("grpc-timeout", GRPCTimeout.format(deadline - .now)) }
+    GRPCMetadata.add(metadata, to: &fields)
+    return connection.unary(
+      path: path, fields: fields, message: message, deadline: deadline, answerBytesMax: options.maxReceiveMessageBytes)
+  }
+
+  /// What is rare.
+  @inline(never) private func answer(
+    _ call: UnaryCall, _ outcome: UnaryCall.Outcome, _ began: ContinuousClock.Instant?
+  ) async throws(GRPCStatus) -> [UInt8] {
+    switch outcome {
+    case .message(let message): return message
+    case .cancelled:
+      ended(call, .cancelled, began, messagesReceived: 0)
+      throw GRPCStatus(.cancelled, "context canceled")
+    case .expired:
+      ended(call, .deadlineExceeded, began, messagesReceived: 0)
+      throw GRPCStatus(.deadlineExceeded, "context deadline exceeded")
+    case .other(let answer):
+      let whole = GRPCClientCall(
+        path: call.path, kind: .unary, stream: answer.stream(on: call.connection.loop), messagesSent: 1,
+        hasFinishedSending: true, began: began ?? .now, options: options)
+      return try await whole.onlyMessage()
+    }
+  }
+
+  private func ended(
+    _ call: UnaryCall, _ code: GRPCStatus.Code, _ began: ContinuousClock.Instant?, messagesReceived: Int
+  ) {
+    guard let observer = options.observer, let began else { return }
+    observer.callEnded(
+      path: call.path, kind: .unary, code: code, duration: .now - began, messagesReceived: messagesReceived,
+      messagesSent: 1)
   }
 
   /// A call on a connection that is there already; nil where there is none.

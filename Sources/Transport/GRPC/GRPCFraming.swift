@@ -10,6 +10,15 @@ enum GRPCFraming {
   /// Bytes before each message.
   static let prefixBytes = 5
 
+  /// The prefix of a message of `length` bytes that is not compressed. The length must fit 32 bits.
+  static func prefix(_ length: Int) -> (UInt8, UInt8, UInt8, UInt8, UInt8) {
+    let length = UInt32(length)
+    return (
+      0, UInt8(truncatingIfNeeded: length >> 24), UInt8(truncatingIfNeeded: length >> 16),
+      UInt8(truncatingIfNeeded: length >> 8), UInt8(truncatingIfNeeded: length)
+    )
+  }
+
   /// Appends a message with its prefix to `frames`. The length must fit 32 bits.
   static func append(_ message: [UInt8], compressed: Bool = false, to frames: inout [UInt8]) {
     let length = UInt32(message.count)

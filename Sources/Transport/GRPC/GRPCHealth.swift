@@ -84,27 +84,31 @@ struct HealthService: GRPCService {
   var methods: [GRPCMethod] { ["Check", "List", GRPCMethod("Watch", .serverStream)] }
   var fileDescriptors: [[UInt8]] { TransportDescriptors.health }
 
+  var quickMethods: Set<String> { ["Check", "List"] }
+
   func handle(method: String, call: GRPCServerCall) async throws {
-    let request = try await call.onlyMessage()
-    switch method {
-    case "Check":
-      guard let status = health.status(of: try Self.service(in: request)) else {
+    guard method == "Watch" else { return try await answer(call) }
+    for await status in health.watch(try Self.service(asked: try await call.onlyMessage())) {
+      try await call.send(Self.response(status))
+    }
+    try Task.checkCancellation()
+  }
+
+  func answerQuickly(method: String, message: RawSpan) throws -> [UInt8] {
+    if method == "Check" {
+      guard let status = health.status(of: try Self.service(in: message)) else {
         throw GRPCStatus(.notFound, "unknown service")
       }
-      try await call.send(Self.response(status))
-    case "List":
-      var writer = ProtobufWriter()
-      for (service, status) in health.all.sorted(by: { $0.key < $1.key }) {
-        writer.message(field: 1) { entry in
-          entry.string(field: 1, service)
-          entry.message(field: 2) { $0.int32(field: 1, Int32(status.rawValue)) }
-        }
-      }
-      try await call.send(writer.bytes)
-    default:
-      for await status in health.watch(try Self.service(in: request)) { try await call.send(Self.response(status)) }
-      try Task.checkCancellation()
+      return Self.response(status)
     }
+    var writer = ProtobufWriter()
+    for (service, status) in health.all.sorted(by: { $0.key < $1.key }) {
+      writer.message(field: 1) { entry in
+        entry.string(field: 1, service)
+        entry.message(field: 2) { $0.int32(field: 1, Int32(status.rawValue)) }
+      }
+    }
+    return writer.bytes
   }
 
   private static func response(_ status: GRPCHealth.Status) -> [UInt8] {
@@ -114,10 +118,9 @@ struct HealthService: GRPCService {
   }
 
   /// The field `service` of a HealthCheckRequest.
-  private static func service(in request: [UInt8]) throws -> String {
+  private static func service(in request: RawSpan) throws -> String {
     do {
-      let span = request.span
-      var reader = unsafe ProtobufReader(span.bytes)
+      var reader = ProtobufReader(request)
       var service = ""
       while let field = try reader.next() {
         if field.number == 1 { service = try reader.string() }
@@ -126,6 +129,14 @@ struct HealthService: GRPCService {
     } catch {
       throw unmarshalling(error)
     }
+  }
+}
+
+extension HealthService {
+  /// The same of a message that was read.
+  private static func service(asked request: [UInt8]) throws -> String {
+    let span = request.span
+    return try service(in: unsafe span.bytes)
   }
 }
 

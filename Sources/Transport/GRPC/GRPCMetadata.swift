@@ -49,13 +49,16 @@ enum GRPCMetadata {
   /// `-bin`, as the machine loads it.
   private static let binarySuffix = UInt32(bigEndian: 0x2D62_696E)
 
+  /// Whether a field holds bytes.
+  static func isBinary(_ name: UnsafeRawBufferPointer) -> Bool {
+    unsafe name.count >= 4 && name.loadUnaligned(fromByteOffset: name.count - 4, as: UInt32.self) == binarySuffix
+  }
+
   /// Throws where the bytes of a field are not Base64.
   static func checkBinary(_ headers: HTTPHeaders) throws(GRPCStatus) {
     // Most have none.
     guard
-      unsafe headers.containsName(where: { name in
-        unsafe name.count >= 4 && name.loadUnaligned(fromByteOffset: name.count - 4, as: UInt32.self) == binarySuffix
-      })
+      unsafe headers.containsName(where: { name in unsafe isBinary(name) })
     else { return }
     for (name, _) in headers where name.hasSuffix("-bin") && !isReserved(name) { _ = try headers.binary(name) }
   }

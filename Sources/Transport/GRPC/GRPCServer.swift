@@ -27,9 +27,16 @@ public final class GRPCServer: HTTPHandler {
 
   /// What the health service tells.
   public let health: GRPCHealth
-  private let options: GRPCServerOptions
+  let options: GRPCServerOptions
   private let methods: [String: Target]
   private let serviceNames: Set<String>
+  /// Those that need no task.
+  let quickMethods: [QuickMethod]
+
+  /// Itself.
+  public var grpcServer: GRPCServer? { self }
+  /// Whether there are any.
+  var hasQuickMethods: Bool { !quickMethods.isEmpty }
 
   /// A server of these services. Health and reflection are added.
   public init(services: [any GRPCService], options: GRPCServerOptions = GRPCServerOptions(), health: GRPCHealth) {
@@ -54,6 +61,10 @@ public final class GRPCServer: HTTPHandler {
       }
     }
     self.methods = methods
+    quickMethods = all.flatMap { service in
+      service.methods.filter { $0.kind == .unary && service.quickMethods.contains($0.name) }
+        .map { QuickMethod(service, $0) }
+    }
     serviceNames = Set(all.map(\.name))
   }
 

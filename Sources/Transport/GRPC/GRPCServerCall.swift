@@ -45,11 +45,11 @@ public final class GRPCServerCall: Sendable {
   /// The type of messages that say nothing more about themselves.
   static let plainType = "application/grpc"
   /// The head of an answer of that type without metadata or compression: that of nearly all.
-  private static let plainHead: HTTPHeaders = [
+  static let plainHead: HTTPHeaders = [
     "content-type": plainType, "grpc-accept-encoding": GRPCCompression.accepted,
   ]
   /// The trailers of nearly all calls.
-  private static let okTrailers: HTTPHeaders = ["grpc-status": "0"]
+  static let okTrailers: HTTPHeaders = ["grpc-status": "0"]
   /// The outcome of a call that took too long.
   static let expired = GRPCStatus(.deadlineExceeded, "context deadline exceeded")
 
@@ -209,7 +209,9 @@ public final class GRPCServerCall: Sendable {
   /// Sends a message. Suspends while the client reads slower than this writes. The only message of a method that has one
   /// goes out with the end of the call.
   public func send(_ message: [UInt8]) async throws {
-    guard message.count <= options.maxSendMessageBytes else { throw tooLarge(message.count) }
+    guard message.count <= options.maxSendMessageBytes else {
+      throw Self.tooLarge(message.count, options.maxSendMessageBytes)
+    }
     let compression = state.withLock { $0.compression }
     var frames: [UInt8] = []
     try compression.appendFrame(message, to: &frames)
@@ -257,9 +259,9 @@ public final class GRPCServerCall: Sendable {
     return compressed
   }
 
-  private func tooLarge(_ count: Int) -> GRPCStatus {
-    GRPCStatus(
-      .resourceExhausted, "grpc: trying to send message larger than max (\(count) vs. \(options.maxSendMessageBytes))")
+  /// The refusal of a message of `count` bytes.
+  static func tooLarge(_ count: Int, _ most: Int) -> GRPCStatus {
+    GRPCStatus(.resourceExhausted, "grpc: trying to send message larger than max (\(count) vs. \(most))")
   }
 
   private func hand(_ frames: consuming [UInt8], messageCount: Int) async throws {

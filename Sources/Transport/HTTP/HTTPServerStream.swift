@@ -153,4 +153,13 @@ public struct HTTPServerResponse: Sendable {
 public protocol HTTPHandler: Sendable {
   /// Answers `request`. What it throws before an answer began is a 500; afterwards the answer is cut off.
   func handle(_ request: HTTPServerRequest, _ response: HTTPServerResponse) async throws
+
+  /// The gRPC server that this handler passes calls on to, if it does: quick ones (`GRPCService.quickMethods`) are answered by it without a
+  /// task, and without `handle`.
+  var grpcServer: GRPCServer? { get }
+}
+
+extension HTTPHandler {
+  /// None.
+  public var grpcServer: GRPCServer? { nil }
 }

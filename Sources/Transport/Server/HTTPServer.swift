@@ -113,7 +113,7 @@ public final class HTTPServer: Sendable {
     let tls = self.tls
     let listener: Listener? = await loop.run {
       var limits = limits.forC
-      var handlers = ServerCore.handlers
+      var handlers = core.handlers
       let context = unsafe Unmanaged.passRetained(ServerContext(core: core, loop: loop)).toOpaque()
       let handle = unsafe transport_listen(
         loop.handle, socket, isUnix, tls?.handle, &limits, &handlers, context, core.counters.handle)

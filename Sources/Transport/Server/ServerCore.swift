@@ -5,6 +5,8 @@ import Synchronization
 /// What all connections of a server share.
 final class ServerCore: Sendable {
   let handler: any HTTPHandler
+  /// Answers quick calls.
+  let grpc: GRPCServer?
   let counters: TransportCounters
   let inFlight = Atomic<Int>(0)
   private let onHandlerError: (@Sendable (HTTPRequestHead, any Error) -> Void)?
@@ -14,6 +16,7 @@ final class ServerCore: Sendable {
     onHandlerError: (@Sendable (HTTPRequestHead, any Error) -> Void)?
   ) {
     self.handler = handler
+    grpc = handler.grpcServer
     self.counters = counters
     self.onHandlerError = onHandlerError
   }
@@ -49,11 +52,11 @@ final class ServerCore: Sendable {
   }
 
   /// What C calls.
-  static var handlers: transport_connection_handlers {
+  var handlers: transport_connection_handlers {
     unsafe transport_connection_handlers(
       streams: transport_handlers(
         on_head: onHead, on_body: streamGotBody, on_end: streamGotEnd, on_wake: streamWoke, on_close: streamClosed,
-        on_limit: nil, on_sent: streamSent, on_given_up: nil),
+        on_whole: grpc?.hasQuickMethods == true ? onWhole : nil, on_limit: nil, on_sent: streamSent, on_given_up: nil),
       on_connected: nil, on_disconnected: onDisconnected)
   }
 }
@@ -74,7 +77,7 @@ final class ServerContext: Sendable {
 }
 
 /// The peer of a connection, made for its first request.
-private func peer(of stream: OpaquePointer) -> PeerBox {
+func peer(of stream: OpaquePointer) -> PeerBox {
   guard let connection = unsafe transport_stream_connection(stream) else { return PeerBox(PeerInfo(address: "")) }
   if let user = unsafe transport_connection_user(connection) {
     return unsafe Unmanaged<PeerBox>.fromOpaque(user).takeUnretainedValue()
@@ -126,6 +129,17 @@ private let onHead:
     unsafe state.attach(stream)
     let request = unsafe HTTPServerRequest(head: head, peer: peer(of: stream), stream: state)
     state.arrived(request, at: server.core)
+  }
+
+private let onWhole:
+  @convention(c) (
+    UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutableRawPointer?, UnsafePointer<transport_head>?,
+    UnsafePointer<UInt8>?, Int, UnsafePointer<transport_field>?, Int
+  ) -> Bool = { context, stream, _, head, body, length, trailers, count in
+    guard let context = unsafe context, let stream = unsafe stream, let head = unsafe head,
+      let grpc = unsafe ServerContext.of(context).core.grpc
+    else { return false }
+    return unsafe grpc.answersQuickly(WholeMessage(head, body, length, trailers, count), stream)
   }
 
 private let onDisconnected:

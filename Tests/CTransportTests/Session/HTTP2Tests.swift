@@ -52,6 +52,112 @@ private func header(_ length: Int, _ type: UInt8, _ flags: UInt8, _ stream: UInt
     #expect(call.closed == TRANSPORT_CLOSE_DONE && request.closed == TRANSPORT_CLOSE_DONE)
   }
 
+  @Test func messagesThatComeWholeAreHandedOverSo() throws {
+    let client = SessionDriver(isClient: true, handsOverWhole: true)
+    let server = SessionDriver(handsOverWhole: true)
+    var whole: [String] = []
+    var field = (name: Array("content-type".utf8), value: Array("application/grpc".utf8))
+    let prepared = field.name.withUnsafeMutableBufferPointer { name in
+      field.value.withUnsafeMutableBufferPointer { value in
+        var field = transport_field(
+          name: transport_text(bytes: name.baseAddress, length: name.count),
+          value: transport_text(bytes: value.baseAddress, length: value.count))
+        return withUnsafePointer(to: &field) { fields in
+          var head = transport_head()
+          (head.status, head.fields, head.field_count) = (200, fields, 1)
+          let answer = transport_prepared_new(&head)
+          head.status = 0
+          return (answer, transport_prepared_new(&head))
+        }
+      }
+    }
+    defer {
+      transport_prepared_free(prepared.0)
+      transport_prepared_free(prepared.1)
+    }
+    server.onWhole = { _, stream, target, body, _ in
+      whole.append("\(target) \(String(decoding: body, as: UTF8.self))")
+      guard target == "/quick" else { return false }
+      return body.withUnsafeBufferPointer { body in
+        let text = transport_text(bytes: body.baseAddress, length: body.count)
+        let result = transport_stream_answer(stream, prepared.0, text, text, prepared.1)
+        // Once.
+        return result == 0 && transport_stream_answer(stream, prepared.0, text, text, prepared.1) == -1
+      }
+    }
+    client.onWhole = { _, _, status, body, trailers in
+      whole.append("\(status) \(String(decoding: body, as: UTF8.self)) \(trailers.map(\.0))")
+      return true
+    }
+    let call = try #require(client.request("POST", "/quick", ends: false))
+    client.write(call, Array("hello".utf8))
+    client.end(call)
+    SessionDriver.exchange(client, server)
+    #expect(whole == ["/quick hello", "200 hellohello [\"content-type\"]"])
+    // Neither side heard of it in parts, and the client of its end.
+    #expect(server.streams.isEmpty && call.status == 0 && call.wakes == 0 && call.closed == TRANSPORT_CLOSE_DONE)
+    #expect(transport_session_stream_count(server.session) == 0)
+
+    // One that nobody takes as a whole is told of as ever.
+    let other = try #require(client.request("POST", "/other", ends: false))
+    client.write(other, Array("hello".utf8))
+    client.end(other)
+    SessionDriver.exchange(client, server)
+    #expect(whole.count == 3 && server.streams.count == 1)
+    let request = server.streams[0]
+    #expect(request.target == "/other" && request.text == "hello" && request.hasEnded && request.wakes == 1)
+  }
+
+  @Test func whereAMessageIsCutItIsTheSame() throws {
+    var trailers = 0
+    for method in ["/quick", "/other"] {
+      let sender = SessionDriver(isClient: true)
+      let call = try #require(sender.request("POST", method, fields: [("a", "b")], ends: false))
+      sender.write(call, Array("hello".utf8))
+      sender.end(call, trailers: method == "/other" ? [("x-sum", "5")] : [])
+      let bytes = sender.output()
+      for cut in 0...bytes.count {
+        let server = SessionDriver(handsOverWhole: true)
+        var whole: [String] = []
+        server.onWhole = { _, _, target, body, fields in
+          whole.append(target + String(decoding: body, as: UTF8.self))
+          trailers += fields.count
+          return target == "/quick"
+        }
+        #expect(server.receive(Array(bytes[..<cut])))
+        #expect(server.receive(Array(bytes[cut...])))
+        if whole == ["/quickhello"] {
+          #expect(server.streams.isEmpty)
+        } else {
+          let request = try #require(server.streams.first)
+          #expect(request.target == method && request.text == "hello" && request.hasEnded, "\(cut)")
+          #expect(request.fields.map(\.0) == ["a"])
+        }
+      }
+    }
+    #expect(trailers > 0)
+  }
+
+  @Test func aRequestThatIsResetInTheSameBatchIsNobodys() throws {
+    let client = SessionDriver(isClient: true, handsOverWhole: true)
+    let server = SessionDriver(handsOverWhole: true)
+    server.onWhole = { _, _, _, _, _ in true }
+    let call = try #require(client.request("POST", "/", ends: false))
+    client.write(call, Array("hello".utf8))
+    let bytes = client.output()
+    client.reset(call)
+    server.receive(bytes + client.output())
+    #expect(server.streams.isEmpty && transport_session_stream_count(server.session) == 0)
+    // And one whose sender resets it later has been told of.
+    let later = try #require(client.request("POST", "/", ends: false))
+    client.write(later, Array("hello".utf8))
+    SessionDriver.exchange(client, server)
+    #expect(server.streams.count == 1 && server.streams[0].text == "hello")
+    client.reset(later)
+    SessionDriver.exchange(client, server)
+    #expect(server.streams[0].closed == TRANSPORT_CLOSE_RESET)
+  }
+
   @Test func anAnswerThatIsOnlyAHeadEndsWithIt() throws {
     let (client, server) = Self.pair()
     let call = try #require(client.request("POST", "/"))

@@ -34,11 +34,13 @@ final class SessionDriver {
   var mayGiveUp = true
   /// Called when a stream's head came.
   var onHead: ((SessionDriver, StreamRecord) -> Void)?
+  /// Called with the target (or status), body and trailers of a message that came whole; whether it is dealt with.
+  var onWhole: ((SessionDriver, OpaquePointer, String, [UInt8], [(String, String)]) -> Bool)?
   /// Whether bodies are consumed as they come.
   var consumes = true
 
   init(
-    isClient: Bool = false, isSecure: Bool = false, protocol: transport_protocol? = nil,
+    isClient: Bool = false, isSecure: Bool = false, protocol: transport_protocol? = nil, handsOverWhole: Bool = false,
     _ change: (inout transport_limits) -> Void = { _ in }
   ) {
     var limits = transport_limits_default()
@@ -84,6 +86,14 @@ final class SessionDriver {
         record.code = code
         record.stream = nil
       },
+      on_whole: { context, stream, _, head, body, length, trailers, count in
+        guard let driver = SessionDriver.of(context), let onWhole = driver.onWhole, let head = head?.pointee,
+          let stream
+        else { return false }
+        return onWhole(
+          driver, stream, head.status > 0 ? "\(head.status)" : SessionDriver.text(head.target),
+          Array(UnsafeBufferPointer(start: body, count: length)), SessionDriver.fields(trailers, count))
+      },
       on_limit: { context, _, limit in
         guard let driver = SessionDriver.of(context), let name = transport_limit_name(transport_limit(UInt32(limit)))
         else { return }
@@ -98,6 +108,7 @@ final class SessionDriver {
         driver.givenUp += Int(count)
         return driver.mayGiveUp
       })
+    if !handsOverWhole { handlers.on_whole = nil }
     session = transport_session_new(isClient, isSecure, &limits, &handlers, nil, now)
     transport_session_set_context(session, Unmanaged.passUnretained(self).toOpaque())
     if let `protocol` { transport_session_start(session, `protocol`) }

@@ -75,3 +75,9 @@ size_t transport_session_stream_count(const transport_session *session);
 transport_stream *transport_session_request(transport_session *session,
                                                       const transport_head *head, bool ends,
                                                       void *user);
+
+/// A client's whole request: `head` with `target` and more `fields`, and as its body the bytes of `prefix` and `body`, which are copied.
+/// NULL as above.
+transport_stream *transport_session_call(transport_session *session, const transport_prepared *head, transport_text target,
+                                         const transport_field *fields, size_t count, transport_text prefix,
+                                         transport_text body, void *user);

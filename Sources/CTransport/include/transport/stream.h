@@ -31,6 +31,15 @@ typedef struct transport_head {
   size_t field_count;
 } transport_head;
 
+// Fields that many messages have, checked and laid out once. Unchanging; used by any threads.
+typedef struct transport_prepared transport_prepared;
+
+/// Those of a request (method, scheme, authority and fields of `head`; the target is each request's own), of an answer (status and
+/// fields), or of trailers (fields alone), for HTTP/2. Its texts are copied. NULL: out of memory.
+transport_prepared *transport_prepared_new(const transport_head *head);
+/// Gives them back: after the end of all sessions that were given them.
+void transport_prepared_free(transport_prepared *prepared);
+
 // Why a stream ended.
 typedef enum transport_close {
   TRANSPORT_CLOSE_DONE,      // request and answer are complete
@@ -59,6 +68,11 @@ typedef struct transport_handlers {
   // The last call for a stream.
   void (*on_close)(void *context, transport_stream *stream, void *user,
                             transport_close reason, uint32_t http2_code);
+  // HTTP/2: a message with its body in one frame came whole in one batch of input, before any other handler is called for it. Returns whether
+  // it is dealt with: then a server hears nothing more of the stream, and a client of its end alone. Else it is told of in parts,
+  // as above. `body` is NULL where there is none. May be NULL.
+  bool (*on_whole)(void *context, transport_stream *stream, void *user, const transport_head *head, const uint8_t *body,
+                   size_t length, const transport_field *trailers, size_t count);
   // A limit was exceeded (transport_limit). May be NULL; `owner` is the session's.
   void (*on_limit)(void *context, void *owner, int limit);
   // So many bytes of our body are no longer queued: they are on their way, or dropped because the message has no body. May be NULL; must not
@@ -77,6 +91,11 @@ void transport_stream_set_user(transport_stream *stream, void *user);
 /// where it is not known. Returns 0, or -1 where a head was sent before or the status is outside 200 up to 999.
 int transport_stream_respond(transport_stream *stream, int status, const transport_field *fields,
                              size_t count, int64_t length, bool ends);
+
+/// Sends a whole answer, on HTTP/2: `head`, the bytes of `prefix` and `body`, which are copied, and `trailers`. Returns 0, or -1 where a head
+/// was sent before, on HTTP/1.1, or out of memory; then the stream is to be reset.
+int transport_stream_answer(transport_stream *stream, const transport_prepared *head, transport_text prefix,
+                            transport_text body, const transport_prepared *trailers);
 
 /// Queues bytes of our body; `release(owner)` is called once they are no longer needed, also if the call fails (-1: no head yet,
 /// after the end, out of memory).
