@@ -6,95 +6,6 @@ import TSModel
 import TestSupport
 import Testing
 
-/// What decodes a message and encodes it again.
-private typealias Again = @Sendable ([UInt8]) throws -> [UInt8]
-
-private func again<Message: ProtobufMessage>(_: Message.Type) -> Again {
-  { try Message(protobuf: $0).encoded() }
-}
-
-private let messages: [(name: String, again: Again)] = [
-  ("ActiveTargetMessage", again(ActiveTargetMessage.self)),
-  ("AggregateChunkMessage", again(AggregateChunkMessage.self)),
-  ("AlertInstanceMessage", again(AlertInstanceMessage.self)),
-  ("AlertMessage", again(AlertMessage.self)),
-  ("AnyMessage", again(AnyMessage.self)),
-  ("BlockHint", again(BlockHint.self)),
-  ("BucketSpanMessage", again(BucketSpanMessage.self)),
-  ("ChunkMessage", again(ChunkMessage.self)),
-  ("DroppedTargetMessage", again(DroppedTargetMessage.self)),
-  ("DurationMessage", again(DurationMessage.self)),
-  ("EmptyInfo", again(EmptyInfo.self)),
-  ("ExemplarDataMessage", again(ExemplarDataMessage.self)),
-  ("ExemplarMessage", again(ExemplarMessage.self)),
-  ("ExemplarsInfo", again(ExemplarsInfo.self)),
-  ("ExemplarsRequest", again(ExemplarsRequest.self)),
-  ("ExemplarsResponse", again(ExemplarsResponse.self)),
-  ("FunctionHint", again(FunctionHint.self)),
-  ("GroupingHint", again(GroupingHint.self)),
-  ("HeadStatisticsMessage", again(HeadStatisticsMessage.self)),
-  ("HistogramMessage", again(HistogramMessage.self)),
-  ("InfoRequest", again(InfoRequest.self)),
-  ("InfoResponse", again(InfoResponse.self)),
-  ("LabelMatcherMessage", again(LabelMatcherMessage.self)),
-  ("LabelMessage", again(LabelMessage.self)),
-  ("LabelNamesRequest", again(LabelNamesRequest.self)),
-  ("LabelNamesRequestHints", again(LabelNamesRequestHints.self)),
-  ("LabelNamesResponse", again(LabelNamesResponse.self)),
-  ("LabelNamesResponseHints", again(LabelNamesResponseHints.self)),
-  ("LabelSetMessage", again(LabelSetMessage.self)),
-  ("LabelValuesRequest", again(LabelValuesRequest.self)),
-  ("LabelValuesRequestHints", again(LabelValuesRequestHints.self)),
-  ("LabelValuesResponse", again(LabelValuesResponse.self)),
-  ("LabelValuesResponseHints", again(LabelValuesResponseHints.self)),
-  ("MetricMetaMessage", again(MetricMetaMessage.self)),
-  ("MetricMetadataEntry", again(MetricMetadataEntry.self)),
-  ("MetricMetadataMessage", again(MetricMetadataMessage.self)),
-  ("MetricMetadataRequest", again(MetricMetadataRequest.self)),
-  ("MetricMetadataResponse", again(MetricMetadataResponse.self)),
-  ("QueryHints", again(QueryHints.self)),
-  ("QueryPlan", again(QueryPlan.self)),
-  ("QueryRangeRequest", again(QueryRangeRequest.self)),
-  ("QueryRangeResponse", again(QueryRangeResponse.self)),
-  ("QueryRequest", again(QueryRequest.self)),
-  ("QueryResponse", again(QueryResponse.self)),
-  ("QueryStatsHint", again(QueryStatsHint.self)),
-  ("QueryStatsMessage", again(QueryStatsMessage.self)),
-  ("RangeHint", again(RangeHint.self)),
-  ("RecordingRuleMessage", again(RecordingRuleMessage.self)),
-  ("RuleGroupMessage", again(RuleGroupMessage.self)),
-  ("RuleGroupsMessage", again(RuleGroupsMessage.self)),
-  ("RuleMessage", again(RuleMessage.self)),
-  ("RulesRequest", again(RulesRequest.self)),
-  ("RulesResponse", again(RulesResponse.self)),
-  ("SampleExemplarMessage", again(SampleExemplarMessage.self)),
-  ("SampleMessage", again(SampleMessage.self)),
-  ("SeriesBatchMessage", again(SeriesBatchMessage.self)),
-  ("SeriesMessage", again(SeriesMessage.self)),
-  ("SeriesRequest", again(SeriesRequest.self)),
-  ("SeriesRequestHints", again(SeriesRequestHints.self)),
-  ("SeriesResponse", again(SeriesResponse.self)),
-  ("SeriesResponseHints", again(SeriesResponseHints.self)),
-  ("ShardInfo", again(ShardInfo.self)),
-  ("StatisticMessage", again(StatisticMessage.self)),
-  ("StoreInfo", again(StoreInfo.self)),
-  ("StoreMatchersMessage", again(StoreMatchersMessage.self)),
-  ("StoreWriteRequest", again(StoreWriteRequest.self)),
-  ("StoreWriteResponse", again(StoreWriteResponse.self)),
-  ("TSDBInfo", again(TSDBInfo.self)),
-  ("TSDBStatisticsEntry", again(TSDBStatisticsEntry.self)),
-  ("TSDBStatisticsMessage", again(TSDBStatisticsMessage.self)),
-  ("TSDBStatisticsRequest", again(TSDBStatisticsRequest.self)),
-  ("TSDBStatisticsResponse", again(TSDBStatisticsResponse.self)),
-  ("TargetDiscoveryMessage", again(TargetDiscoveryMessage.self)),
-  ("TargetsRequest", again(TargetsRequest.self)),
-  ("TargetsResponse", again(TargetsResponse.self)),
-  ("TimeSeriesBatchMessage", again(TimeSeriesBatchMessage.self)),
-  ("TimeSeriesMessage", again(TimeSeriesMessage.self)),
-  ("TimeSeriesTenantMessage", again(TimeSeriesTenantMessage.self)),
-  ("TimestampMessage", again(TimestampMessage.self)),
-]
-
 @Suite struct MessageMutationTests {
   private static func varint(_ value: UInt64, _ bytes: inout [UInt8]) {
     var left = value
@@ -153,7 +64,7 @@ private let messages: [(name: String, again: Again)] = [
   }
 
   /// Whether `bytes` are taken; then the message is the same after another round.
-  private static func isTaken(_ name: String, _ again: Again, _ bytes: [UInt8]) throws -> Bool {
+  private static func isTaken(_ name: String, _ again: MessageAgain, _ bytes: [UInt8]) throws -> Bool {
     let once: [UInt8]
     do { once = try again(bytes) } catch is ModelError { return false }
     let twice = try again(once)
@@ -163,7 +74,7 @@ private let messages: [(name: String, again: Again)] = [
 
   @Test func anyBytesAreAnErrorOrAMessage() throws {
     var random = SplitMix64(seed: 41)
-    for (name, again) in messages {
+    for (name, again) in allMessages {
       var taken = 0
       for _ in 0..<(isLongTier ? 5000 : 200) {
         var bytes = Self.fields(&random, depth: 0)
@@ -177,7 +88,7 @@ private let messages: [(name: String, again: Again)] = [
 
   /// The list above has every message that the sources have.
   @Test func everyMessageIsTried() throws {
-    let named = Set(messages.map(\.name))
+    let named = Set(allMessages.map(\.name))
     let folder = Fixtures.repository + "/Sources/StoreAPI"
     let files = try FileManager.default.subpathsOfDirectory(atPath: folder).filter { $0.hasSuffix(".swift") }
     var found: Set<String> = []
