@@ -109,7 +109,8 @@ let package = Package(
       ["Locking", "TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "StoreServing"]),
     .target(
       name: "Pages", dependencies: ["Transport"], path: "Sources/Pages",
-      resources: ["html", "css", "js"].map { .embedInCode("Files/graph.\($0)") }, swiftSettings: swift),
+      resources: ["graph.html", "graph.css", "graph.js", "list.html", "list.js"].map { .embedInCode("Files/\($0)") },
+      swiftSettings: swift),
     library("ComponentSupport", ["Locking", "TSModel", "Observability", "Transport", "YAML"]),
 
     library("QuerySupport", ["TSModel", "Observability", "PromQL", "HTTPAPI", "Transport", "ComponentSupport"]),
@@ -127,7 +128,7 @@ let package = Package(
       [
         "Locking",
         "TSModel", "Observability", "Storage", "ObjectStore", "BucketBlocks", "Transport", "StoreAPI", "StoreServing",
-        "ComponentSupport",
+        "Pages", "ComponentSupport",
       ]),
 
     component(
@@ -167,7 +168,12 @@ let package = Package(
     tests("HTTPAPI", ["HTTPAPI", "PromQL", "TSModel", "Transport", "Observability"]),
     tests("StoreAPI", ["StoreAPI", "TSModel", "CTSDB", "Transport"]),
     tests("StoreServing", ["StoreServing", "PromQL", "StoreAPI", "Storage", "TSModel", "Transport", "Observability"]),
-    tests("StoreGateway", ["StoreGateway", "StoreServing", "StoreAPI", "ComponentSupport", "TSModel", "Transport"]),
+    tests(
+      "StoreGateway",
+      [
+        "StoreGateway", "StoreServing", "StoreAPI", "Storage", "ObjectStore", "Observability", "ComponentSupport",
+        "TSModel", "Transport",
+      ]),
     tests("ComponentSupport", ["ComponentSupport", "TSModel", "Observability", "Transport"]),
     tests(
       "Tools",

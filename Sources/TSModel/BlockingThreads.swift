@@ -46,6 +46,13 @@
     unsafe lock.deallocate()
   }
 
+  /// How many pieces of work wait for a thread, and how many threads are at work.
+  public var load: (waiting: Int, running: Int) {
+    unsafe pthread_mutex_lock(lock)
+    defer { unsafe pthread_mutex_unlock(lock) }
+    return (queue.count - nextIndex, threadCount - idleCount)
+  }
+
   /// Runs `work` on one of the threads and returns what it returns. It is not interrupted when the task is cancelled; work
   /// that takes long looks for itself. A task that prefers these threads is on one of them already: there it runs at once.
   public func run<Value: Sendable, Failure: Error>(

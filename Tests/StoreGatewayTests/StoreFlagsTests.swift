@@ -14,6 +14,16 @@ import Testing
     return command
   }
 
+  /// The settings of a command line.
+  static func settings(_ arguments: String...) throws -> StoreSettings {
+    let table = CommandLineTable(
+      program: CommandSpec("apus", "", flags: CommonFlags.global, commands: [StoreCommand.spec]), versionText: "")
+    guard case .run(let command) = table.parse(["apus", "store"] + arguments) else {
+      throw TestSupportError("\(arguments)")
+    }
+    return try StoreSettings(command)
+  }
+
   private static let bucket = "--objstore.config={type: FILESYSTEM, config: {directory: /b}, prefix: p}"
 
   @Test func flagsBecomeSettings() throws {

@@ -63,6 +63,9 @@ public enum QueryCommand {
     api.addRoutes(to: &service.router, prefix: settings.query.routePrefix)
     FirstPage.add(
       to: &service.router, routePrefix: settings.query.routePrefix, externalPrefix: settings.query.externalPrefix)
+    ListPage.stores.add(
+      to: &service.router, at: ["/stores"], routePrefix: settings.query.routePrefix,
+      externalPrefix: settings.query.externalPrefix, besideFirstPage: true)
     defer { endpoints.close() }
     try await service.run(onListening: onListening) {
       await endpoints.update(await discovery.specs())

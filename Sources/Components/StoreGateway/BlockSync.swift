@@ -11,7 +11,7 @@ internal import TSModel
 
 /// What happens to the blocks of a store gateway, in Thanos' names.
 struct BlockMetrics: Sendable {
-  let loads, loadFailures, drops, dropFailures: Counter
+  let loads, loadFailures, drops, dropFailures, readFailures: Counter
   let loaded, lastLoaded: Gauge
   let loadSeconds: Observability.Histogram
 
@@ -23,6 +23,9 @@ struct BlockMetrics: Sendable {
     dropFailures = registry.counter(
       "thanos_bucket_store_block_drop_failures_total",
       "Blocks that could not be let go; there is nothing that could fail.")
+    readFailures = registry.counter(
+      "apus_store_block_read_failures_total",
+      "Blocks that could not be read while they were served, and were set aside.")
     loaded = registry.gauge("thanos_bucket_store_blocks_loaded", "Blocks that are served.")
     lastLoaded = registry.gauge(
       "thanos_bucket_store_blocks_last_loaded_timestamp_seconds", "When the blocks were looked through last, Unix time."
@@ -37,7 +40,7 @@ struct BlockMetrics: Sendable {
 
 /// A block that is there and is not served, and why.
 struct BadBlock: Sendable {
-  /// What became of it, a label of `thanos_blocks_meta_synced` or `load-failed`.
+  /// What became of it: a label of `thanos_blocks_meta_synced`, `load-failed` or `read-failed`.
   var state: String
   /// What is wrong.
   var reason: String
@@ -45,8 +48,16 @@ struct BadBlock: Sendable {
 
 /// Keeps a catalog in step with a bucket.
 final class BlockSync: Sendable {
+  /// A block that could not be read while it was served. It stays aside until its files are others.
+  private struct Unreadable {
+    var block: BadBlock
+    /// What its files were like at the first look after the failure.
+    var files: String?
+  }
+
   private struct State {
     var served: Set<ULID> = []
+    var unreadable: [ULID: Unreadable] = [:]
     var bad: [ULID: BadBlock] = [:]
     var syncedMs: Int64 = 0
     var failure: String?
@@ -102,7 +113,9 @@ final class BlockSync: Sendable {
     }
     let entries = view.blocks.map { ServedBlock($0) }
     let before = state.withLock { $0.served }
-    let failed = await openNew(view.blocks.filter { !before.contains($0.ulid) })
+    await lookAtUnreadable(Set(view.blocks.map(\.ulid)).union(view.failures.keys))
+    let aside = state.withLock { $0.unreadable }
+    let failed = await openNew(view.blocks.filter { !before.contains($0.ulid) && aside[$0.ulid] == nil })
     try Task.checkCancellation()
     var bad: [ULID: BadBlock] = failed.mapValues { BadBlock(state: "load-failed", reason: $0) }
     for (ulid, aside) in view.setAside where aside.state.isDefect {
@@ -113,8 +126,12 @@ final class BlockSync: Sendable {
     let known = Dictionary(catalog.blocks.map { ($0.ulid, $0) }, uniquingKeysWith: { first, _ in first })
     var served = entries.filter { failed[$0.ulid] == nil }
     served += view.failures.keys.compactMap { known[$0] }
+    // Also what failed while this look went on.
+    let unreadable = state.withLock { $0.unreadable }
+    served.removeAll { unreadable[$0.ulid] != nil }
+    for (ulid, block) in unreadable { bad[ulid] = block.block }
     let now = Set(served.map(\.ulid))
-    for ulid in before.subtracting(now) {
+    for ulid in before.subtracting(now) where unreadable[ulid] == nil {
       metrics.drops.add(1)
       logger.info("dropped outdated block", ("block", .string("\(ulid)")))
     }
@@ -129,6 +146,56 @@ final class BlockSync: Sendable {
       $0.syncedMs = syncedMs
       $0.failure = nil
     }
+  }
+
+  /// A request could not read a block that is served: it is set aside, and the next requests do without it. Not where the failure says nothing
+  /// about the block (too many open files), and not where it is gone: the next look finds that.
+  func readingFailed(_ entry: ServedBlock, _ error: any Error) {
+    guard let failure = error as? StorageError, failure.disposition == .skipBlock, failure.code != .notFound,
+      failure.code != .memory, failure.code != .permission
+    else {
+      logger.warn("reading block failed", ("block", .string("\(entry.ulid)")), error: error)
+      return
+    }
+    let block = BadBlock(state: "read-failed", reason: failure.message)
+    let isFirst = state.withLock { state in
+      let isFirst = state.unreadable.updateValue(Unreadable(block: block), forKey: entry.ulid) == nil
+      state.served.remove(entry.ulid)
+      state.bad[entry.ulid] = block
+      return isFirst
+    }
+    let wasServed = catalog.remove(entry)
+    metrics.loaded.set(catalog.count)
+    // Requests that began before may meet the same.
+    guard isFirst || wasServed else { return }
+    metrics.readFailures.add(1)
+    logger.warn("reading block failed, it is set aside", ("block", .string("\(entry.ulid)")), error: error)
+  }
+
+  /// Blocks that are gone, or whose files have changed since they could not be read, are looked at anew.
+  private func lookAtUnreadable(_ present: Set<ULID>) async {
+    for (ulid, known) in state.withLock({ $0.unreadable }) {
+      let files = present.contains(ulid) ? await self.files(of: ulid) : nil
+      state.withLock { state in
+        if !present.contains(ulid) || (known.files != nil && files != nil && files != known.files) {
+          state.unreadable[ulid] = nil
+        } else if known.files == nil {
+          state.unreadable[ulid]?.files = files
+        }
+      }
+    }
+  }
+
+  /// Names, sizes and times of a block's files; nil where they cannot be had.
+  private func files(of ulid: ULID) async -> String? {
+    do {
+      var lines: [String] = []
+      for entry in try await bucket.entries(prefix: "\(ulid)/", recursive: true) where !entry.isFolder {
+        let attributes = try await bucket.attributes(entry.name)
+        lines.append("\(entry.name) \(attributes.sizeBytes) \(attributes.modifiedMs)")
+      }
+      return lines.sorted().joined(separator: "\n")
+    } catch { return nil }
   }
 
   /// Opens each block once, so that a broken one is found before somebody asks for it. What fails, and why.

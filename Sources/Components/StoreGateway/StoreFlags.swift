@@ -70,7 +70,8 @@ public enum StoreFlags {
   static let selector = PathOrContent("selector.relabel-config", substitutesEnvironment: true)
 
   static let web: [FlagSpec] = [
-    FlagSpec("web.disable", .bool, "Leave out the API about blocks."),
+    FlagSpec("web.disable", .bool, "Leave out the page and the API about blocks."),
+    FlagSpec("web.external-prefix", .string, "What links of the page begin with.", default: ""),
     FlagSpec("web.disable-cors", .bool, "Send no Access-Control headers."),
     FlagSpec("bucket-web-label", .string, "External label whose value titles groups of blocks.", default: ""),
   ]
@@ -81,8 +82,7 @@ public enum StoreFlags {
   static let withoutEffect: [FlagSpec] = [
     FlagSpec(
       "debug.series-batch-size", .int, "No effect: series are read as they are sent.", default: "10000", hidden: true),
-    FlagSpec("web.external-prefix", .string, "No effect: there are no pages yet.", default: ""),
-    FlagSpec("web.prefix-header", .string, "No effect: there are no pages yet.", default: ""),
+    FlagSpec("web.prefix-header", .string, "No effect: links begin with --web.external-prefix.", default: ""),
     FlagSpec("disable-admin-operations", .bool, "No effect: blocks are never marked through the API."),
     FlagSpec("cache-index-header", .bool, "No effect: blocks of a folder are mapped in place.", default: "true"),
     FlagSpec("index-cache-size", .bytes, "No effect: blocks of a folder are mapped in place.", default: "250MB"),

@@ -2,6 +2,7 @@
 public import ComponentSupport
 internal import ObjectStore
 internal import Observability
+internal import Pages
 internal import StoreAPI
 internal import StoreServing
 internal import TSModel
@@ -40,6 +41,17 @@ public enum StoreCommand {
     let gate = ConcurrencyGate(width: settings.seriesConcurrency)
     let observer = SeriesMetrics(context.metrics, gate)
     let pool = BlockingThreads(countMax: 8)
+    context.metrics.collect { metrics in
+      for (name, threads) in [("calls", pool), ("files", BlockingThreads.files)] {
+        let load = threads.load
+        metrics.gauge(
+          "apus_threads_waiting", "Pieces of work that wait for a thread that may block.", Double(load.waiting),
+          labels: ["threads": name])
+        metrics.gauge(
+          "apus_threads_running", "Threads that may block and are at work.", Double(load.running),
+          labels: ["threads": name])
+      }
+    }
     service.grpcServices = [
       StoreService(
         store, pool: pool, gate: gate, observer: observer, fileDescriptors: ServiceDescriptors.store),
@@ -72,11 +84,14 @@ public enum StoreCommand {
     var options = LocalStoreOptions()
     options.limits = settings.limits
     options.timeRange = { settings.timeRange(nowMs: WallClock.nowMs()) }
-    let logger = context.logger
-    options.onBlockFailure = { block, error in
-      logger.warn("reading block failed", ("block", .string("\(block.ulid)")), error: error)
-    }
+    options.onBlockFailure = { block, error in sync.readingFailed(block, error) }
     return LocalStore(catalog: sync.catalog, options: options, budget: budget)
+  }
+
+  /// Empty, or with a slash before it and none behind.
+  private static func externalPrefix(_ command: ParsedCommand) -> String {
+    let words = (command.text("web.external-prefix") ?? "").split(separator: "/")
+    return words.map { "/\($0)" }.joined()
   }
 
   private static func addAPI(
@@ -88,6 +103,8 @@ public enum StoreCommand {
     routes.get("/blocks", name: "blocks", &router) { call in try await api.answer(call) }
     routes.addStatus(context, flags: StoreCommand.spec.flags + CommonFlags.global, &router)
     routes.addOptions(&router)
+    // `/blocks` is the whole bucket upstream: what a store has of it is this.
+    ListPage.blocks.add(to: &router, at: ["/", "/loaded", "/blocks"], externalPrefix: externalPrefix(command))
   }
 }
 

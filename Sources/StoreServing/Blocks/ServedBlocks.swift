@@ -52,6 +52,19 @@ public final class ServedBlocks: Sendable {
     withExtendedLifetime(gone) {}
   }
 
+  /// Serves `entry` no longer; requests that have begun go on with it. Whether it was served.
+  @discardableResult public func remove(_ entry: ServedBlock) -> Bool {
+    let (wasServed, gone) = state.withLock { state -> (Bool, Block?) in
+      let blocks = state.snapshot.blocks
+      let left = blocks.filter { $0 != entry }
+      guard left.count < blocks.count else { return (false, nil) }
+      state.snapshot = BlockSnapshot(left)
+      return (true, state.open.removeValue(forKey: entry.ulid)?.block)
+    }
+    withExtendedLifetime(gone) {}
+    return wasServed
+  }
+
   /// The blocks that are served, by external labels, resolution and time.
   public var blocks: [ServedBlock] { snapshot.blocks }
 

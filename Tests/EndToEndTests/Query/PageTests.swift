@@ -56,6 +56,58 @@ import Testing
     #expect(mistake.count == 1 && mistake[0].contains("parse error: unclosed left parenthesis"), "\(mistake)")
   }
 
+  @Test(.needsPeers("python")) func aStoreListsItsBlocks() throws {
+    let good = try Fixtures.block("thanos/live-sidecar")
+    let name = (good as NSString).lastPathComponent
+    let store = try RunningStore(blocks: [good]) { folder in
+      try FileManager.default.createDirectory(
+        atPath: folder.file("bucket/01KJPB9Q30GS2PJP0KA1NEN3Q3"), withIntermediateDirectories: true)
+      try writeFile(folder.file("bucket/01KJPB9Q30GS2PJP0KA1NEN3Q3/meta.json"), Array("{<b>".utf8))
+    }
+    for path in ["/", "/loaded", "/blocks"] {
+      let seen = try act(
+        "http://\(store.http)\(path)",
+        [
+          ["wait": "document.querySelectorAll('tbody tr').length == 2"],
+          ["get": "[...document.querySelectorAll('h2')].map((title) => title.textContent).join()"],
+          ["get": "document.querySelector('section:last-child tbody').textContent"],
+          ["get": "document.querySelector('section tbody').textContent"],
+        ])
+      #expect(seen.count == 3, "\(seen)")
+      #expect(seen[0] == "\"Set aside: 1,Served: 1\"", "\(seen)")
+      #expect(seen[1].contains(name) && seen[1].contains("raw") && seen[1].contains("sidecar"), "\(seen)")
+      #expect(seen[2].contains("corrupted-meta-json") && seen[2].contains("01KJPB9Q30GS2PJP0KA1NEN3Q3"), "\(seen)")
+    }
+    // By keyboard: the filter, and the order.
+    let filtered = try act(
+      "http://\(store.http)/",
+      [
+        ["wait": "document.querySelectorAll('tbody tr').length == 2"], ["key": "Tab"], ["key": "Tab"], ["key": "Tab"],
+        ["get": "document.activeElement.id"], ["type": name],
+        ["wait": "document.querySelectorAll('tbody tr').length == 1"],
+        ["get": "[...document.querySelectorAll('h2')].map((title) => title.textContent).join()"], ["key": "Tab"],
+        ["key": "Enter"], ["get": "document.activeElement.parentElement.getAttribute('aria-sort')"],
+      ])
+    #expect(filtered == ["\"filter\"", "\"Set aside: 0 of 1,Served: 1\"", "\"ascending\""], "\(filtered)")
+    #expect(store.process.stop() == 0)
+  }
+
+  @Test(.needsPeers("python")) func aQuerierListsItsStoresWithTheirFailures() throws {
+    let store = try RunningStore(blocks: [try Fixtures.block("thanos/live-sidecar")])
+    let querier = try RunningQuerier([store.grpc, "127.0.0.1:1"])
+    try querier.waitForStores(1)
+    let seen = try act(
+      querier.url + "/stores",
+      [
+        ["wait": "document.querySelectorAll('tbody tr').length > 0"],
+        ["get": "document.querySelector('#lists').textContent"],
+        ["get": "document.querySelector('#state').textContent"],
+      ])
+    #expect(seen.count == 2, "\(seen)")
+    #expect(seen[0].contains(store.grpc) && seen[0].contains("up"), "\(seen)")
+    #expect(store.process.stop() == 0)
+  }
+
   /// What Grafana's data source asks when it is saved, explored and drawn.
   @Test func grafanasCallsAreAnswered() async throws {
     let server = try RunningStandalone(blocks: [try Fixtures.folder("prometheus/block-floats")])
