@@ -99,12 +99,14 @@ import Testing
     let seen = try act(
       querier.url + "/stores",
       [
-        ["wait": "document.querySelectorAll('tbody tr').length > 0"],
+        ["wait": "document.querySelectorAll('tbody tr').length == 2"],
         ["get": "document.querySelector('#lists').textContent"],
         ["get": "document.querySelector('#state').textContent"],
       ])
     #expect(seen.count == 2, "\(seen)")
     #expect(seen[0].contains(store.grpc) && seen[0].contains("up"), "\(seen)")
+    #expect(seen[0].contains("down") && seen[0].contains("connection refused"), "\(seen)")
+    #expect(seen[1] == "\"1 without an answer\"", "\(seen)")
     #expect(store.process.stop() == 0)
   }
 
