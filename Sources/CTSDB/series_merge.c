@@ -12,7 +12,7 @@
 // A node's code (label_blob_codes.h) is the distance of its labels to those that won there last, so that two that meet have the
 // same measure: the series taken last. Most games are decided by comparing the codes.
 
-enum { NO_SOURCE = UINT32_MAX };
+#define NO_SOURCE UINT32_MAX
 
 static inline tsdb_bytes_view head_of(const tsdb_merge_source *source) {
   return source->blobs[source->order[source->position]];
