@@ -1,5 +1,5 @@
 # Every target first brings what a fresh Debian with the Swift toolchain lacks (Scripts/dependencies).
-.PHONY: help run build release test check long fuzz bench bench-queries format clean
+.PHONY: help run build release test check long fuzz bench bench-fanout bench-queries format clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +40,10 @@ bench: ## all benchmarks, or those whose name contains a word of ROWS
 	@Scripts/bench $(ROWS)
 
 SCALE ?= 0.2
+bench-fanout: ## one querier over a hundred stores, and over four large ones
+	@Scripts/dependencies build bench
+	@Scripts/bench-fanout $(ROWS)
+
 bench-queries: ## queries over the data set D at SCALE (0.2), beside Prometheus and VictoriaMetrics
 	@Scripts/dependencies build bench
 	@Scripts/bench-queries --scale $(SCALE) $(ROWS)

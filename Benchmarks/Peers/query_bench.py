@@ -287,4 +287,5 @@ def main():
             file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
-main()
+if __name__ == "__main__":
+    main()
