@@ -113,7 +113,9 @@ let package = Package(
       swiftSettings: swift),
     library("ComponentSupport", ["Locking", "TSModel", "Observability", "Transport", "YAML"]),
 
-    library("QuerySupport", ["TSModel", "Observability", "PromQL", "HTTPAPI", "Transport", "ComponentSupport"]),
+    library(
+      "QuerySupport",
+      ["TSModel", "Observability", "PromQL", "StoreAPI", "HTTPAPI", "Transport", "ComponentSupport"]),
 
     // Components, one a folder
     component(

@@ -342,9 +342,9 @@ uint64_t tsdb_label_blob_shard_hash(tsdb_bytes_view blob, const tsdb_bytes_view 
 
 // MARK: Writing
 
-/// Whether the messages have a type for chunks of this encoding.
+/// Whether the messages have a type for chunks of this encoding as blocks have them.
 static inline bool has_wire_type(uint8_t encoding) {
-  return encoding == TSDB_CHUNK_XOR || encoding == TSDB_CHUNK_HISTOGRAM || encoding == TSDB_CHUNK_FLOAT_HISTOGRAM;
+  return encoding >= TSDB_CHUNK_XOR && encoding <= TSDB_CHUNK_FLOAT_HISTOGRAM_ST;
 }
 
 /// Bytes of the fields of a `Chunk`.
@@ -499,6 +499,13 @@ static inline uint8_t *data_put(uint8_t *dst, uint8_t tag, const wire_data *data
 /// Writes an `AggrChunk` with its tag and length at *io_dst, where there is room for its bound, and moves it on.
 static tsdb_status chunk_put(uint8_t **io_dst, const tsdb_wire_chunk *chunk, const tsdb_wire_options *options,
                              wire_times *times) {
+  if (chunk->encoding == TSDB_CHUNK_WIRE_AGGREGATES) {
+    uint8_t *message = *io_dst;
+    *message++ = TAG_SECOND;
+    message += tsdb_uvarint_put(message, chunk->size);
+    *io_dst = copy_bytes(message, chunk->data, chunk->size);
+    return TSDB_OK;
+  }
   if (times->min_time_ms != chunk->min_time_ms || times->max_time_ms != chunk->max_time_ms) {
     times_make(times, chunk->min_time_ms, chunk->max_time_ms);
   }

@@ -23,9 +23,13 @@ struct APIAnswer: Sendable {
   var content: Content
   var warnings: [String] = []
   var infos: [String] = []
+  /// Where the data came from, as it is known once all of it was read; nil: nobody wants to know.
+  var coverage: (@Sendable () -> JSONValue)?
 
-  init(_ content: Content, warnings: [String] = [], infos: [String] = []) {
-    (self.content, self.warnings, self.infos) = (content, warnings, infos)
+  init(
+    _ content: Content, warnings: [String] = [], infos: [String] = [], coverage: (@Sendable () -> JSONValue)? = nil
+  ) {
+    (self.content, self.warnings, self.infos, self.coverage) = (content, warnings, infos, coverage)
   }
 
   init(_ value: JSONValue) { self.init(.value(value)) }
@@ -72,6 +76,10 @@ struct APIAnswer: Sendable {
     var json = JSONBytes()
     try Self.append("warning", warnings, dialect, to: &json)
     try Self.append("info", infos, dialect, to: &json)
+    if let coverage {
+      json.append(",\"coverage\":")
+      json.append(raw: coverage().compactText)
+    }
     json.append("}")
     return json.take()
   }

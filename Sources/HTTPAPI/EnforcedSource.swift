@@ -5,11 +5,13 @@ internal import Transport
 
 extension QueryAPI {
   /// What a request may see. Throws `APIProblem` where its tenant will not do.
-  func source(for call: HTTPCall, _ parameters: StoreParameters? = nil) throws -> any Source {
-    var source = source
+  func source(for call: HTTPCall, _ parameters: StoreParameters? = nil) throws -> StoreSource {
+    var source = StoreSource(source)
     if let stores = options.stores { source = stores.source(parameters ?? StoreParameters()) }
-    guard let matcher = try tenantMatcher(for: call) else { return source }
-    return EnforcedSource(source: source, matcher: matcher)
+    if let matcher = try tenantMatcher(for: call) {
+      source.source = EnforcedSource(source: source.source, matcher: matcher)
+    }
+    return source
   }
 
   /// Whose request it is; nil where nobody has a name. Throws `APIProblem`.

@@ -40,6 +40,10 @@ public struct QueryAPI: Sendable {
     let root = prefix + "/api/v1"
     add(.getAndPost, root + "/query", "query", query, to: &router)
     add(.getAndPost, root + "/query_range", "query_range", queryRange, to: &router)
+    if dialect.hasAnalysis {
+      add(.getAndPost, root + "/query_explain", "query", queryExplain, to: &router)
+      add(.getAndPost, root + "/query_range_explain", "query", queryRangeExplain, to: &router)
+    }
     add(.getAndPost, root + "/query_exemplars", "exemplars", queryExemplars, to: &router)
     add(.getAndPost, root + "/format_query", "format_query", formatQuery, to: &router)
     add(.getAndPost, root + "/parse_query", "parse_query", parseQuery, to: &router)

@@ -77,8 +77,10 @@ extension QueryAPI {
     let ofRequest = timeoutNs.map { start + .nanoseconds(min($0, 31_536_000_000_000_000)) }
     request.deadline = [ofEngine, ofRequest].compactMap { $0 }.min()
     request.wantsStatistics = !parameters["stats"].isEmpty || queryLog != nil
+    request.wantsAnalysis = try parameters.flag("analyze") ?? false
     let (dialect, stats) = (dialect, parameters["stats"])
-    let outcome = try await run(request, call, try source(for: call, stores), streams: limit == 0) { result in
+    let source = try source(for: call, stores)
+    let outcome = try await run(request, call, source, streams: limit == 0) { result in
       try Self.ending(result, dialect, stats: stats)
     }
     let result: QueryResult
@@ -91,7 +93,7 @@ extension QueryAPI {
       result, limit: limit, ending: Self.ending(result, dialect, stats: stats), isTruncated: &isTruncated)
     return APIAnswer(
       .pieces(data), warnings: result.warnings + (isTruncated ? [APIAnswer.truncationWarning] : []),
-      infos: result.infos)
+      infos: result.infos, coverage: source.coverage)
   }
 
   /// What stands behind the result.
@@ -101,7 +103,10 @@ extension QueryAPI {
       json.append(",\"stats\":")
       try json.append(statistics: result.statistics, perStep: stats == "all" ? result.grid : nil)
     }
-    if dialect.hasAnalysis { json.append(",\"analysis\":{}") }
+    if dialect.hasAnalysis || result.analysis != nil {
+      json.append(",\"analysis\":")
+      json.append(raw: (result.analysis.map(AnalysisJSON.value) ?? .object([])).compactText)
+    }
     return String(decoding: json.take(), as: UTF8.self)
   }
 
@@ -128,6 +133,7 @@ extension QueryAPI {
   }
 
   func queryExemplars(_ call: HTTPCall) async throws -> APIAnswer {
+    if let sources = status.monitoring { return try await queryExemplars(call, from: sources) }
     let parameters = try await APIParameters(call)
     let start = try parameters.time("start", default: .earliest)
     let end = try parameters.time("end", default: .latest)
@@ -139,20 +145,6 @@ extension QueryAPI {
       expression = try Expression(parsing: parameters["query"], options: engine.parserOptions)
     } catch { throw APIProblem(.badData, error.description) }
     // As Prometheus: to a query without any series there is nothing to say at all.
-    return expression.hasSelectors ? APIAnswer(.array([])) : APIAnswer(.reply(HTTPReply(status: 204)))
-  }
-}
-
-extension Expression {
-  /// Whether it selects any series.
-  fileprivate var hasSelectors: Bool {
-    var rest = [self]
-    while let next = rest.popLast() {
-      switch next {
-      case .vectorSelector, .matrixSelector: return true
-      default: rest += next.children
-      }
-    }
-    return false
+    return !expression.selectors.isEmpty ? APIAnswer(.array([])) : APIAnswer(.reply(HTTPReply(status: 204)))
   }
 }

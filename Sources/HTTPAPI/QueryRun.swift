@@ -1,6 +1,6 @@
 // One query from its turn in the queue to its line in the query log.
 internal import Observability
-internal import PromQL
+public import PromQL
 internal import TSModel
 internal import Transport
 
@@ -15,7 +15,7 @@ extension QueryAPI {
   /// Runs a query once it is its turn, and writes it down. With `streams` it may be answered series by series; `ending` is what
   /// then stands behind them.
   func run(
-    _ request: QueryRequest, _ call: HTTPCall, _ source: any Source, streams: Bool,
+    _ request: QueryRequest, _ call: HTTPCall, _ source: StoreSource, streams: Bool,
     ending: @escaping @Sendable (QueryResult) throws -> String
   ) async throws -> Outcome {
     // What is no query is neither queued nor logged.
@@ -30,10 +30,11 @@ extension QueryAPI {
       let (threads, engine) = (options.threads, engine)
       if streams,
         let stream = try await withTaskExecutorPreference(
-          threads, operation: { try await engine.stream(request, from: source) })
+          threads, operation: { try await engine.stream(request, from: source.source) })
       {
         let (log, metrics, waitedS) = (queryLog, metrics, queueS)
-        let answer = try StreamedAnswer(stream, dialect, threads: threads, ending: ending) { statistics, failure in
+        let answer = try StreamedAnswer(stream, dialect, threads: threads, coverage: source.coverage, ending: ending) {
+          statistics, failure in
           var statistics = statistics
           statistics.queueS = waitedS
           statistics.totalS = waitedS + statistics.evaluationS
@@ -42,7 +43,9 @@ extension QueryAPI {
         }
         return .reply(try await answer.reply())
       }
-      var result = try await withTaskExecutorPreference(threads) { try await engine.answer(request, from: source) }
+      var result = try await withTaskExecutorPreference(threads) {
+        try await engine.answer(request, from: source.source)
+      }
       result.statistics.queueS = queueS
       result.statistics.totalS = watch.seconds
       metrics?.observe(result.statistics)
@@ -55,6 +58,37 @@ extension QueryAPI {
       queryLog?.write(request, call, statistics, failure: "\(error)")
       throw error
     }
+  }
+
+  /// Throws what is wrong with the text of a query.
+  public func check(_ request: QueryRequest) throws { try engine.check(request) }
+
+  /// Answers a query that did not come over HTTP as one that did: in its turn, and counted. Of answers that need not be whole at once
+  /// `emit` gets some series at a time; what is returned has the rest of it, and the warnings.
+  public func answer(
+    _ request: QueryRequest, _ stores: StoreParameters, emit: @escaping @Sendable (QueryResult) async throws -> Void
+  ) async throws -> QueryResult {
+    var request = request
+    request.budget = requestBudget()
+    try engine.check(request)
+    let watch = Stopwatch()
+    let source = options.stores?.source(stores).source ?? source
+    let place = try await queue?.enter(request.query, deadline: request.deadline)
+    defer { if let place { queue?.leave(place) } }
+    let queueS = watch.seconds
+    try checkDeadline(request)
+    let (engine, final) = (engine, request)
+    var result = try await withTaskExecutorPreference(options.threads) {
+      guard let stream = try await engine.stream(final, from: source) else {
+        return try await engine.answer(final, from: source)
+      }
+      while let part = try await stream.next() { try await emit(part) }
+      return try stream.ending()
+    }
+    result.statistics.queueS = queueS
+    result.statistics.totalS = watch.seconds
+    metrics?.observe(result.statistics)
+    return result
   }
 
   /// What was too late before it began is told in the words that Prometheus has for it.

@@ -6,6 +6,7 @@ internal import Transport
 
 extension QueryAPI {
   func metadata(_ call: HTTPCall) async throws -> APIAnswer {
+    if let sources = status.monitoring { return try await metadata(call, from: sources) }
     let parameters = try await APIParameters(call)
     try checkNumber("limit", parameters)
     try checkNumber("limit_per_metric", parameters)
@@ -20,6 +21,7 @@ extension QueryAPI {
   }
 
   func targets(_ call: HTTPCall) async throws -> APIAnswer {
+    if let sources = status.monitoring { return try await targets(call, from: sources) }
     let state = try await APIParameters(call)["state"].lowercased()
     let showsDropped = ["", "any", "dropped"].contains(state)
     return APIAnswer(
@@ -45,6 +47,7 @@ extension QueryAPI {
   }
 
   func rules(_ call: HTTPCall) async throws -> APIAnswer {
+    if let sources = status.monitoring { return try await rules(call, from: sources) }
     let parameters = try await APIParameters(call)
     let type = parameters["type"].lowercased()
     guard ["", "alert", "record"].contains(type) else {
@@ -82,7 +85,8 @@ extension QueryAPI {
   }
 
   func alerts(_ call: HTTPCall) async throws -> APIAnswer {
-    APIAnswer(.object([.init("alerts", dialect == .thanos ? .null : .array([]))]))
+    if let sources = status.monitoring { return try await alerts(call, from: sources) }
+    return APIAnswer(.object([.init("alerts", .array([]))]))
   }
 
   func alertmanagers(_ call: HTTPCall) async throws -> APIAnswer {

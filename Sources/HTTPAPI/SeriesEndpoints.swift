@@ -21,7 +21,7 @@ extension QueryAPI {
       request.wantsSamples = false
       request.limit = Self.askedFor(limit)
       request.budget = budget
-      let (list, said) = try await labelSets(request, source, &charge)
+      let (list, said) = try await labelSets(request, source.source, &charge)
       lists.append(list)
       warnings.formUnion(said)
     }
@@ -31,7 +31,7 @@ extension QueryAPI {
       data.count = limit
       texts.append(APIAnswer.truncationWarning)
     }
-    return APIAnswer(.pieces(data), warnings: texts)
+    return APIAnswer(.pieces(data), warnings: texts, coverage: source.coverage)
   }
 
   private func labelSets(
@@ -91,13 +91,13 @@ extension QueryAPI {
     request.limit = Self.askedFor(limit)
     request.budget = requestBudget()
     var found = LabelStrings(strings: [])
-    if !range.isEmpty { found = try await ask(source, request) }
+    if !range.isEmpty { found = try await ask(source.source, request) }
     var warnings = found.warnings
     if limit > 0, found.strings.count > limit {
       found.strings.removeLast(found.strings.count - limit)
       warnings.append(APIAnswer.truncationWarning)
     }
-    return APIAnswer(.pieces(StringsData(found.strings)), warnings: warnings)
+    return APIAnswer(.pieces(StringsData(found.strings)), warnings: warnings, coverage: source.coverage)
   }
 }
 

@@ -1,5 +1,6 @@
 // /api/v1/status/… and /api/v1/features: what the component tells of itself.
 internal import Observability
+internal import PromQL
 internal import TSModel
 internal import Transport
 
@@ -54,35 +55,47 @@ extension QueryAPI {
     var limit = 10
     if !parameters["limit"].isEmpty {
       do throws(GoNumber.Refusal) { limit = try GoNumber.integer(parameters["limit"]) } catch {
-        throw APIProblem(.badData, "limit must be a positive number")
+        throw APIProblem(
+          .badData,
+          dialect.refusesLimitsBelowOne
+            ? "limit must be a positive number" : "cannot parse \(quotedText(parameters["limit"])) to a valid limit")
       }
       if limit < 1 {
         if dialect.refusesLimitsBelowOne { throw APIProblem(.badData, "limit must be a positive number") }
         limit = 10
       }
-      if limit > Self.statusLimitMax {
+      if dialect.refusesLimitsBelowOne, limit > Self.statusLimitMax {
         throw APIProblem(.badData, "limit must not exceed \(Self.statusLimitMax)")
       }
     }
-    let matchers = try [tenantMatcher(for: call)].compactMap { $0 }
+    var matchers = try [tenantMatcher(for: call)].compactMap { $0 }
+    if status.monitoring != nil {
+      // Thanos' own: which databases count, by their external labels.
+      for text in parameters.values("match[]") {
+        do throws(ModelError) { matchers += try LabelMatcher.parse(selector: text, allowingEmpty: true) } catch {
+          throw APIProblem(.badData, error.message)
+        }
+      }
+    }
     let counts = try await status.tsdb?.tsdbStatus(limit: limit, matchers: matchers) ?? TSDBStatus()
     func list(_ counts: [TSDBStatus.Count]) -> JSONValue {
       .array(
         counts.prefix(limit).map { .object([.init("name", .string($0.name)), .init("value", .integer($0.value))]) })
     }
     return APIAnswer(
-      .object([
-        .init(
-          "headStats",
-          .object([
-            .init("numSeries", .integer(counts.seriesCount)), .init("numLabelPairs", .integer(counts.labelPairCount)),
-            .init("chunkCount", .integer(counts.chunkCount)), .init("minTime", .integer(counts.minTimeMs)),
-            .init("maxTime", .integer(counts.maxTimeMs)),
-          ])), .init("seriesCountByMetricName", list(counts.seriesCountByMetricName)),
-        .init("labelValueCountByLabelName", list(counts.valueCountByLabelName)),
-        .init("memoryInBytesByLabelName", list(counts.bytesByLabelName)),
-        .init("seriesCountByLabelValuePair", list(counts.seriesCountByLabelPair)),
-      ]))
+      .value(
+        .object([
+          .init(
+            "headStats",
+            .object([
+              .init("numSeries", .integer(counts.seriesCount)), .init("numLabelPairs", .integer(counts.labelPairCount)),
+              .init("chunkCount", .integer(counts.chunkCount)), .init("minTime", .integer(counts.minTimeMs)),
+              .init("maxTime", .integer(counts.maxTimeMs)),
+            ])), .init("seriesCountByMetricName", list(counts.seriesCountByMetricName)),
+          .init("labelValueCountByLabelName", list(counts.valueCountByLabelName)),
+          .init("memoryInBytesByLabelName", list(counts.bytesByLabelName)),
+          .init("seriesCountByLabelValuePair", list(counts.seriesCountByLabelPair)),
+        ])), warnings: counts.warnings)
   }
 
   /// Prometheus' own.

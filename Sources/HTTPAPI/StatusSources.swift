@@ -23,6 +23,9 @@ public struct StatusSources: Sendable {
   /// The stores that are asked, as Thanos' `/api/v1/stores` tells them; nil: there is no such endpoint.
   public var stores: Value<JSONValue>?
 
+  /// Rules, targets, metadata and exemplars, in Thanos' way; nil: there are none.
+  public var monitoring: MonitoringSources?
+
   /// Nothing to tell.
   public init() {}
 }
@@ -107,6 +110,8 @@ public struct TSDBStatus: Sendable {
   public var bytesByLabelName: [Count] = []
   /// Pairs `name=value` with the most series.
   public var seriesCountByLabelPair: [Count] = []
+  /// What is missing.
+  public var warnings: [String] = []
 
   /// No series.
   public init() {}

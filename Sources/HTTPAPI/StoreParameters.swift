@@ -3,6 +3,23 @@ internal import PromQL
 public import TSModel
 internal import Transport
 
+/// One of several parts of all series, by a hash over some of their labels.
+public struct SeriesShard: Sendable, Hashable {
+  /// Which part.
+  public var index: Int64
+  /// How many parts there are.
+  public var count: Int64
+  /// Whether the labels are those that count, else those that do not.
+  public var isBy: Bool
+  /// Names of labels.
+  public var labels: [String]
+
+  /// A part.
+  public init(index: Int64, count: Int64, isBy: Bool, labels: [String]) {
+    (self.index, self.count, self.isBy, self.labels) = (index, count, isBy, labels)
+  }
+}
+
 /// How one request wants the stores to be asked.
 public struct StoreParameters: Sendable {
   /// `dedup`: whether replicas become one.
@@ -15,8 +32,28 @@ public struct StoreParameters: Sendable {
   public var allowsPartialResponse: Bool?
   /// `max_source_resolution`: the coarsest resolution that will do, milliseconds.
   public var resolutionMsMax: Int64 = 0
+  /// `shard_info`: the part of the series that is wanted; nil: all.
+  public var shard: SeriesShard?
+  /// `coverage`: whether the answer tells where it came from.
+  public var wantsCoverage = false
   /// Whose request it is.
   public var tenant = Tenancy.unnamed
+
+  /// As requests are that say nothing.
+  public init() {}
+}
+
+/// What one request reads.
+public struct StoreSource: Sendable {
+  /// The series.
+  public var source: any QueryAPI.Source
+  /// Where they came from, to be asked once the answer is whole; nil where nobody wants to know.
+  public var coverage: (@Sendable () -> JSONValue)?
+
+  /// Series, and where they come from.
+  public init(_ source: any QueryAPI.Source, coverage: (@Sendable () -> JSONValue)? = nil) {
+    (self.source, self.coverage) = (source, coverage)
+  }
 }
 
 extension Tenancy {
@@ -33,10 +70,10 @@ public struct StoreDefaults: Sendable {
   /// Whether selectors look back further in downsampled data.
   public var widensLookback = true
   /// Gives what a request may read.
-  public var source: @Sendable (StoreParameters) -> any QueryAPI.Source
+  public var source: @Sendable (StoreParameters) -> StoreSource
 
   /// Reads what `source` gives.
-  public init(source: @escaping @Sendable (StoreParameters) -> any QueryAPI.Source) { self.source = source }
+  public init(source: @escaping @Sendable (StoreParameters) -> StoreSource) { self.source = source }
 }
 
 extension QueryAPI {
@@ -65,15 +102,14 @@ extension QueryAPI {
     }
     let engine = parameters["engine"]
     guard ["", "prometheus", "thanos"].contains(engine) else { throw APIProblem(.badData, "'\(engine)' bad engine") }
-    if !parameters["shard_info"].isEmpty {
-      throw APIProblem(.badData, "could not unmarshal parameter shard_info: parts of a query are not supported")
-    }
+    result.shard = try parameters.shard()
+    result.wantsCoverage = try parameters.flag("coverage") ?? false
     result.tenant = try tenant(of: call) ?? Tenancy.unnamed
     return result
   }
 
   /// How far selectors look back at data of this resolution; nil: as the engine does. Points of downsampled data are further apart.
-  func lookbackMs(atResolution resolutionMs: Int64) -> Int64? {
+  public func lookbackMs(atResolution resolutionMs: Int64) -> Int64? {
     guard options.stores?.widensLookback == true else { return nil }
     let usual = engine.options.lookbackMs
     if resolutionMs > max(300_000, usual) { return max(3_600_000, usual) }
@@ -82,8 +118,43 @@ extension QueryAPI {
 }
 
 extension APIParameters {
+  /// `{"shard_index":0,"total_shards":2,"by":true,"labels":["pod"]}`; nil where it is missing.
+  fileprivate func shard() throws(APIProblem) -> SeriesShard? {
+    guard !self["shard_info"].isEmpty else { return nil }
+    func problem(_ reason: String) -> APIProblem {
+      APIProblem(.badData, "could not unmarshal parameter shard_info: \(reason)")
+    }
+    let value: JSONValue
+    do throws(JSONError) { value = try JSONValue(parsing: Array(self["shard_info"].utf8)) } catch {
+      throw problem("\(error)")
+    }
+    guard case .object(let members) = value else { throw problem("it is no object") }
+    var shard = SeriesShard(index: 0, count: 0, isBy: false, labels: [])
+    for member in members {
+      switch (member.key, member.value) {
+      case ("shard_index", .number(let text)):
+        guard let number = Int64(text) else { throw problem("shard_index is no whole number") }
+        shard.index = number
+      case ("total_shards", .number(let text)):
+        guard let number = Int64(text) else { throw problem("total_shards is no whole number") }
+        shard.count = number
+      case ("by", .bool(let isBy)): shard.isBy = isBy
+      case ("labels", .array(let names)):
+        for name in names {
+          guard case .string(let name) = name else { throw problem("a label's name is no string") }
+          shard.labels.append(name)
+        }
+      case ("labels", .null), ("shard_index", .null), ("total_shards", .null), ("by", .null): break
+      case ("shard_index", _), ("total_shards", _), ("by", _), ("labels", _):
+        throw problem("\(member.key) has another type")
+      default: break
+      }
+    }
+    return shard
+  }
+
   /// A switch in Go's forms; nil where it is missing.
-  fileprivate func flag(_ name: String) throws(APIProblem) -> Bool? {
+  func flag(_ name: String) throws(APIProblem) -> Bool? {
     let text = self[name]
     switch text {
     case "": return nil

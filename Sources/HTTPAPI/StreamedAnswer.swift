@@ -9,6 +9,7 @@ final class StreamedAnswer: @unchecked Sendable {
   private let stream: QueryStream
   private let dialect: Dialect
   private let threads: BlockingThreads?
+  private let coverage: (@Sendable () -> JSONValue)?
   private let ending: @Sendable (QueryResult) throws -> String
   private let onEnd: @Sendable (QueryStatistics, _ failure: String?) -> Void
   private let times: [UInt8]
@@ -18,16 +19,17 @@ final class StreamedAnswer: @unchecked Sendable {
   /// Bytes that are handed over at a time.
   private static let pieceBytes = 64 << 10
 
-  /// Series are computed on `threads`, where there are some. `ending` gives what stands behind the series, from the comma on; `onEnd` is told once how it went, unless the beginning
-  /// fails already.
+  /// Series are computed on `threads`, where there are some. `coverage` tells in the end where they came from; `ending` gives what stands
+  /// behind the series, from the comma on; `onEnd` is told once how it went, unless the beginning fails already.
   init(
-    _ stream: QueryStream, _ dialect: Dialect, threads: BlockingThreads?,
+    _ stream: QueryStream, _ dialect: Dialect, threads: BlockingThreads?, coverage: (@Sendable () -> JSONValue)?,
     ending: @escaping @Sendable (QueryResult) throws -> String,
     onEnd: @escaping @Sendable (QueryStatistics, _ failure: String?) -> Void
   ) throws {
     self.stream = stream
     self.dialect = dialect
     self.threads = threads
+    self.coverage = coverage
     self.ending = ending
     self.onEnd = onEnd
     times = try JSONBytes.times(of: stream.grid)
@@ -84,7 +86,7 @@ final class StreamedAnswer: @unchecked Sendable {
     json.append("]")
     json.append(raw: try ending(result))
     json.append("}")
-    let answer = APIAnswer(.text(""), warnings: result.warnings, infos: result.infos)
+    let answer = APIAnswer(.text(""), warnings: result.warnings, infos: result.infos, coverage: coverage)
     json.append(raw: try answer.ending(dialect))
     onEnd(result.statistics, nil)
     return !result.warnings.isEmpty

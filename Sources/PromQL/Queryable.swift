@@ -23,6 +23,8 @@ public struct SelectRequest: Sendable {
   public var limit = 0
   /// What memory is charged to.
   public var budget: MemoryBudget?
+  /// Is told what a source had to do; nil: nobody wants to know.
+  public var observer: (any SelectObserver)?
 
   /// Series that match, with samples in `timeRange`.
   public init(matchers: [LabelMatcher], timeRange: TimeRange) {

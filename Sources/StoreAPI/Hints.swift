@@ -56,6 +56,8 @@ public struct SeriesResponseHints: ProtobufMessage {
 public struct BlockHint: ProtobufMessage {
   /// Its ULID.
   public var id: String = ""
+  /// Times and resolution, which Apus' stores tell where statistics are asked for. Thanos skips it.
+  public var extent: BlockExtent?
 
   /// The message with every field at its default.
   public init() {}
@@ -63,12 +65,45 @@ public struct BlockHint: ProtobufMessage {
   public mutating func read(_ field: ProtobufField, from reader: inout ProtobufReader) throws(ModelError) {
     switch field.number {
     case 1: id = try reader.string()
+    case 1001:
+      var message = extent ?? BlockExtent()
+      try reader.message(into: &message)
+      extent = message
     default: break
     }
   }
 
   public func write(to writer: inout ProtobufWriter) {
     writer.string(field: 1, id)
+    writer.message(field: 1001, extent)
+  }
+}
+
+/// Times and resolution of a block (Apus' own).
+public struct BlockExtent: ProtobufMessage {
+  /// First instant, milliseconds since the Unix epoch.
+  public var minTimeMs: Int64 = 0
+  /// Last instant, milliseconds since the Unix epoch.
+  public var maxTimeMs: Int64 = 0
+  /// Distance of the points, milliseconds; 0: raw.
+  public var resolutionMs: Int64 = 0
+
+  /// The message with every field at its default.
+  public init() {}
+
+  public mutating func read(_ field: ProtobufField, from reader: inout ProtobufReader) throws(ModelError) {
+    switch field.number {
+    case 1: minTimeMs = try reader.int64()
+    case 2: maxTimeMs = try reader.int64()
+    case 3: resolutionMs = try reader.int64()
+    default: break
+    }
+  }
+
+  public func write(to writer: inout ProtobufWriter) {
+    writer.int64(field: 1, minTimeMs)
+    writer.int64(field: 2, maxTimeMs)
+    writer.int64(field: 3, resolutionMs)
   }
 }
 

@@ -23,7 +23,7 @@ private let allowedImports: [String: Set<String>] = [
   "CTransport": ["UV", "OpenSSL", "NGHTTP2", "HTTPParser"],
   "Transport": ["Locking", "CTransport", "TSModel", "Observability", "Curl", "CAres", "Zlib", "Zstd", "Snappy"],
   "ComponentSupport": ["Locking", "TSModel", "Observability", "Transport", "YAML"],
-  "QuerySupport": ["TSModel", "Observability", "PromQL", "HTTPAPI", "Transport", "ComponentSupport"],
+  "QuerySupport": ["TSModel", "Observability", "PromQL", "StoreAPI", "HTTPAPI", "Transport", "ComponentSupport"],
 ]
 
 /// A component may import all libraries; it never imports another component, CTSDB or a C library.

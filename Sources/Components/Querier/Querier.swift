@@ -38,7 +38,9 @@ public enum QueryCommand {
     }
     let discovery = try EndpointDiscovery(settings.discovery, logger: context.logger, metrics: context.metrics)
     let logger = context.logger
-    let endpoints = EndpointSet(times: settings.times, makeChannel: { try discovery.channel(to: $0) }) {
+    let endpoints = EndpointSet(
+      times: settings.times, selector: settings.selector, makeChannel: { try discovery.channel(to: $0) }
+    ) {
       status, before in
       let address = status.spec.address
       if let failure = status.failure {
@@ -50,16 +52,12 @@ public enum QueryCommand {
       }
     }
     let budget = MemoryBudget(name: "--query.max-memory", limitBytes: settings.query.memoryBytesMax)
-    QuerierMetrics.add(to: context.metrics, endpoints, discovery, budget)
+    QuerierMetrics.add(
+      to: context.metrics, endpoints, discovery, budget, connectionLabels: settings.connectionLabels)
     var service = ComponentService(context, try ServiceOptions(context.command, grpc: true))
-    service.grpcServices = [
-      InfoService(fileDescriptors: ServiceDescriptors.info) {
-        var info = InfoResponse()
-        info.componentType = "query"
-        return info
-      }
-    ]
-    let api = try QuerierAPI(context: context, settings: settings, endpoints: endpoints, budget: budget).make()
+    let querier = QuerierAPI(context: context, settings: settings, endpoints: endpoints, budget: budget)
+    let api = try querier.make()
+    service.grpcServices = QuerierServices(context, settings, endpoints, api, budget).all
     api.addRoutes(to: &service.router, prefix: settings.query.routePrefix)
     FirstPage.add(
       to: &service.router, routePrefix: settings.query.routePrefix, externalPrefix: settings.query.externalPrefix)

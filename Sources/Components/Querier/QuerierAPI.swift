@@ -27,16 +27,25 @@ struct QuerierAPI {
     options.enforcedTenantLabel = settings.query.enforcedTenantLabel
     options.defaultStepMs = settings.defaultStepMs
     options.metadataRangeMs = settings.metadataRangeMs
-    let (endpoints, fanout) = (endpoints, settings.fanout)
+    var fanout = settings.fanout
+    let empty = ProxyMetrics.emptyAnswers(context.metrics)
+    fanout.onEmptyAnswer = { empty.add(1) }
+    let (endpoints, usual, requiresCoverage) = (endpoints, fanout, settings.requiresCoverage)
+    let source = source
     var stores = StoreDefaults { parameters in
-      var fanout = fanout
+      var fanout = usual
       fanout.deduplicates = parameters.deduplicates
       if let labels = parameters.replicaLabels { fanout.replicaLabels = labels }
       fanout.storeMatchers = parameters.storeMatchers
-      if let allows = parameters.allowsPartialResponse { fanout.allowsPartialResponse = allows }
+      if let allows = parameters.allowsPartialResponse, !requiresCoverage { fanout.allowsPartialResponse = allows }
       fanout.resolutionMsMax = parameters.resolutionMsMax
       fanout.tenant = parameters.tenant
-      return FanoutQueryable(options: fanout) { endpoints.view }
+      fanout.shard = parameters.shard.map(ShardInfo.init)
+      guard parameters.wantsCoverage else { return StoreSource(source(fanout)) }
+      let coverage = Coverage()
+      fanout.coverage = coverage
+      return StoreSource(
+        FanoutQueryable(options: fanout) { endpoints.view }, coverage: { CoverageJSON.value(coverage) })
     }
     stores.downsamplesAlways = settings.downsamplesAlways
     stores.instantResolutionMs = settings.instantResolutionMs
@@ -44,10 +53,10 @@ struct QuerierAPI {
     options.stores = stores
     var api = QueryAPI(
       engine: QueryEngine(options: settings.query.engine, parserOptions: settings.query.parser),
-      source: FanoutQueryable(options: fanout) { endpoints.view }, options: options)
+      source: source(fanout), options: options)
     api.queue = try QueryFiles.queue(
       width: settings.query.concurrentQueriesMax, folder: settings.query.activeQueryFolder, context)
-    api.metrics = QueryMetrics(context.metrics, asThanos: true)
+    api.metrics = QueryMetrics(context.metrics, asThanos: settings.telemetry)
     if let queue = api.queue {
       context.metrics.collect { metrics in
         metrics.gauge(
@@ -63,38 +72,34 @@ struct QuerierAPI {
     return api
   }
 
+  /// What a request reads, as its options say.
+  private var source: @Sendable (FanoutOptions) -> any QueryAPI.Source {
+    let (endpoints, partitionLabels) = (endpoints, settings.partitionLabels)
+    guard settings.isDistributed else {
+      return { options in FanoutQueryable(options: options) { endpoints.view } }
+    }
+    let distributed = context.metrics.counter(
+      "apus_query_distributed_aggregations_total", "Aggregations that queriers below computed.")
+    return { options in
+      DistributedQueryable(
+        FanoutQueryable(options: options) { endpoints.view }, endpoints, partitionLabels: partitionLabels
+      ) { distributed.add(1) }
+    }
+  }
+
+  /// Where rules, targets and the like are taken from.
+  var monitoring: QuerierMonitoring {
+    QuerierMonitoring(
+      gathering: Gathering(endpoints, budget: budget), partialResponse: settings.partialResponse,
+      replicaLabels: settings.fanout.replicaLabels)
+  }
+
   private func addStatus(to api: inout QueryAPI) {
     StatusFacts.add(to: &api, context, flags: QueryCommand.spec.flags + CommonFlags.global)
     let endpoints = endpoints
+    let monitoring = monitoring
+    api.status.monitoring = monitoring.sources
+    api.status.tsdb = monitoring
     api.status.stores = { EndpointsJSON.value(endpoints.statuses) }
-  }
-}
-
-/// The endpoints as `/api/v1/stores` tells them.
-enum EndpointsJSON {
-  static func value(_ statuses: [EndpointStatus]) -> JSONValue {
-    var types: [String: [JSONValue]] = [:]
-    for status in statuses {
-      let store = status.info?.store
-      let type = status.info?.componentType ?? "unknown"
-      types[type, default: []].append(
-        .object([
-          .init("name", .string(status.spec.address)),
-          .init(
-            "lastCheck",
-            .string(
-              status.checkedMs == 0
-                ? "0001-01-01T00:00:00Z" : TimestampText.rfc3339Nano(unixNs: status.checkedMs &* 1_000_000))),
-          .init("lastError", status.failure.map { .string($0) } ?? .null),
-          .init(
-            "labelSets",
-            .array(
-              (status.info?.labelSets ?? []).map { set in
-                .object(set.labelSet.map { .init($0.name, .string($0.value)) })
-              })), .init("minTime", .integer(store?.minTimeMs ?? .min)),
-          .init("maxTime", .integer(store?.maxTimeMs ?? .max)),
-        ]))
-    }
-    return .object(types.sorted { $0.key < $1.key }.map { .init($0.key, .array($0.value)) })
   }
 }

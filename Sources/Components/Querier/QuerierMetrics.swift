@@ -6,22 +6,28 @@ internal import TSModel
 
 enum QuerierMetrics {
   static func add(
-    to registry: MetricsRegistry, _ endpoints: EndpointSet, _ discovery: EndpointDiscovery, _ budget: MemoryBudget
+    to registry: MetricsRegistry, _ endpoints: EndpointSet, _ discovery: EndpointDiscovery, _ budget: MemoryBudget,
+    connectionLabels: [String]
   ) {
     registry.collect { metrics in
-      struct Kind: Hashable {
-        var labels, type: String
-      }
-      var connections: [Kind: Int] = [:]
+      var connections: [[String: String]: Int] = [:]
       for status in endpoints.statuses where status.failure == nil {
         guard let info = status.info else { continue }
-        let labels = info.labelSets.map(\.labelSet.description).joined(separator: ",")
-        connections[Kind(labels: String(labels.prefix(1000)), type: info.componentType), default: 0] += 1
+        var labels: [String: String] = [:]
+        for name in connectionLabels {
+          switch name {
+          case "external_labels":
+            labels[name] = String(info.labelSets.map(\.labelSet.description).joined(separator: ",").prefix(1000))
+          case "store_type": labels[name] = info.componentType
+          default: labels[name] = status.spec.address
+          }
+        }
+        connections[labels, default: 0] += 1
       }
-      for (kind, count) in connections {
-        metrics.gauge(
-          "thanos_store_nodes_grpc_connections", "Endpoints that answer, by their external labels and type.",
-          Double(count), labels: ["external_labels": kind.labels, "store_type": kind.type])
+      for (labels, count) in connections {
+        metrics.add(
+          "thanos_store_nodes_grpc_connections", "Endpoints that answer, by their external labels and type.", .gauge,
+          .number(Double(count)), labels.map { MetricLabel($0.key, $0.value) })
       }
       metrics.counter(
         "thanos_query_duplicated_endpoint_addresses_total", "How often an address was given that was there already.",

@@ -17,7 +17,8 @@ public enum ToolCommands {
         ]),
       BucketCommands.spec,
       CommandSpec(
-        "promql", "Ask and test queries.", commands: [QueryCommand.instant, QueryCommand.range, PromQLTestCommand.spec]),
+        "promql", "Ask and test queries.",
+        commands: [QueryCommand.instant, QueryCommand.range, QueryCommand.explanation, PromQLTestCommand.spec]),
       CommandSpec("bench", "Data for benchmarks.", commands: [GenerateCommand.spec]),
     ])
 
@@ -38,6 +39,7 @@ public enum ToolCommands {
       case "block rewrite": return try RewriteCommand.run(command)
       case "promql query": return try await QueryCommand.run(command, isRange: false)
       case "promql query-range": return try await QueryCommand.run(command, isRange: true)
+      case "promql explain": return try await QueryCommand.explain(command)
       case "promql test": return try await PromQLTestCommand.run(command)
       case "bench generate": return try GenerateCommand.run(command)
       default: preconditionFailure("a command without code: \(command.path)")

@@ -89,8 +89,13 @@ enum DurationText {
 public enum TimestampText {
   /// `2026-11-22T15:24:36.18821116Z`: UTC, with as many decimals of the second as it needs.
   public static func rfc3339Nano(unixNs: Int64) -> String {
-    let (seconds, fraction) = floored(unixNs, by: 1_000_000_000)
-    var nanoseconds = fraction
+    let (seconds, nanoseconds) = floored(unixNs, by: 1_000_000_000)
+    return rfc3339Nano(unixSeconds: seconds, nanoseconds: nanoseconds)
+  }
+
+  /// The same for times further away: `nanoseconds`, 0 to 999,999,999, come after `unixSeconds`.
+  public static func rfc3339Nano(unixSeconds seconds: Int64, nanoseconds: Int64) -> String {
+    var nanoseconds = min(max(0, nanoseconds), 999_999_999)
     let (days, ofDay) = floored(seconds, by: 86_400)
     var text =
       "\(date(daysSinceEpoch: days))T"

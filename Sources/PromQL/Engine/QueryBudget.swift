@@ -20,6 +20,9 @@ final class QueryBudget: Sendable {
     self.seriesMax = seriesMax > 0 ? Int(clamping: seriesMax) : .max
   }
 
+  /// Bytes of memory that are charged now; 0 where memory is not.
+  var usedBytes: Int { bytes?.usedBytes ?? 0 }
+
   /// Counts `count` series that a selector reads. Throws where these are more than the query may.
   func read(series count: Int) throws {
     let (_, now) = series.add(count, ordering: .relaxed)
@@ -37,6 +40,9 @@ final class QueryBudget: Sendable {
 
   /// Takes `count` samples, counted before, back out.
   func release(_ count: Int) { held.subtract(count, ordering: .relaxed) }
+
+  /// Series that selectors read so far.
+  var seriesRead: Int { series.load(ordering: .relaxed) }
 
   /// The most samples that were held at one time.
   var peakSamples: Int { peak.load(ordering: .relaxed) }

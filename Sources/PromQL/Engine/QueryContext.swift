@@ -49,6 +49,7 @@ final class QueryContext: Sendable {
   /// Adds the numbers of samples to `statistics`.
   func report(_ counts: SampleCounts?, in statistics: inout QueryStatistics) {
     statistics.peakSamples = budget.peakSamples
+    statistics.seriesRead = budget.seriesRead
     guard let tally = counts?.finished() else { return }
     statistics.totalSamples = tally.total.reduce(0, +)
     statistics.samplesRead = tally.read.reduce(0, +)

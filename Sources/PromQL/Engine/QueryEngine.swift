@@ -17,6 +17,8 @@ public struct QueryRequest: Sendable {
   public var deadline: ContinuousClock.Instant?
   /// Whether the samples that selectors look at are counted.
   public var wantsStatistics = false
+  /// Whether what each operation takes is measured.
+  public var wantsAnalysis = false
   /// What memory is charged to.
   public var budget: MemoryBudget?
 
@@ -95,6 +97,9 @@ public struct QueryEngine: Sendable {
   /// Throws what is wrong with the text of a query.
   public func check(_ request: QueryRequest) throws { _ = try expression(of: request) }
 
+  /// The operations that would compute a query. Throws what is wrong with its text.
+  public func plan(of request: QueryRequest) throws -> PlanNode { try expression(of: request).plan }
+
   func expression(of request: QueryRequest) throws -> Expression {
     let expression: Expression
     do throws(ParseError) {
@@ -138,15 +143,18 @@ public struct QueryEngine: Sendable {
       : StepGrid(startMs: request.startMs, endMs: request.endMs, stepMs: request.stepMs)
     let evaluator = Evaluator(
       context, expression, startMs: request.startMs, endMs: isInstant ? request.startMs : request.endMs,
-      stepMs: request.stepMs, counts: request.wantsStatistics ? SampleCounts(stepCount: grid.count) : nil)
+      stepMs: request.stepMs, counts: request.wantsStatistics ? SampleCounts(stepCount: grid.count) : nil,
+      root: request.wantsAnalysis ? Operation("[query]") : nil)
     let counts = evaluator.counts
     var statistics = QueryStatistics()
     let value = try await value(of: expression, grid, evaluator, isInstant: isInstant, &statistics)
     try context.budget.checkSamples()
     context.report(counts, in: &statistics)
     let texts = context.annotations.texts
-    return QueryResult(
+    var result = QueryResult(
       value: value, grid: grid, warnings: texts.warnings, infos: texts.infos, statistics: statistics)
+    result.analysis = evaluator.analysis
+    return result
   }
 
   private func value(

@@ -27,6 +27,8 @@ public struct QueryResult: Sendable {
   public var infos: [String]
   /// What it cost; numbers of samples only where they were asked for.
   public var statistics = QueryStatistics()
+  /// What its operations took, where that was asked for and there are any.
+  public var analysis: OperationCost?
 }
 
 /// Rows of an answer: a label set and a value a step each.

@@ -18,6 +18,8 @@ public struct QueryStatistics: Sendable {
   public var totalSamples: Int64 = 0
   /// The same, of a range only what the step before has not looked at.
   public var samplesRead: Int64 = 0
+  /// Series that selectors read.
+  public var seriesRead = 0
   /// The most samples that were held in memory at a time.
   public var peakSamples = 0
   /// `totalSamples` and `samplesRead` by steps; nil unless the engine tells so much.

@@ -35,6 +35,7 @@ public final class QueryStream: @unchecked Sendable {
   public let grid: StepGrid
 
   private let rows: any VectorOperator
+  private let evaluator: Evaluator
   let context: QueryContext
   private let counts: SampleCounts?
   private var statistics = QueryStatistics()
@@ -49,7 +50,9 @@ public final class QueryStream: @unchecked Sendable {
     let counts = request.wantsStatistics ? SampleCounts(stepCount: grid.count) : nil
     context = engine.context(request, queryable, deadline: engine.deadline(of: request, from: start), holdsRows: false)
     let evaluator = Evaluator(
-      context, expression, startMs: request.startMs, endMs: request.endMs, stepMs: request.stepMs, counts: counts)
+      context, expression, startMs: request.startMs, endMs: request.endMs, stepMs: request.stepMs, counts: counts,
+      root: request.wantsAnalysis ? Operation("[query]") : nil)
+    self.evaluator = evaluator
     rows = try await evaluator.vector(expression, grid)
     (self.grid, self.counts) = (grid, counts)
     idleSince = .now
@@ -76,6 +79,7 @@ public final class QueryStream: @unchecked Sendable {
     var result = QueryResult(
       value: .matrix(ResultRows(batch: empty)), grid: grid, warnings: texts.warnings, infos: texts.infos,
       statistics: statistics)
+    result.analysis = evaluator.analysis
     context.report(counts, in: &result.statistics)
     result.statistics.evaluationS = statistics.preparationS + statistics.innerEvaluationS
     result.statistics.totalS = result.statistics.evaluationS

@@ -27,7 +27,7 @@ private func special(_ value: Double) -> String? {
 }
 
 /// `value` without an exponent, as a sample's value is printed: `12.5`, `NaN`, `+Inf`.
-func fixedText(_ value: Double) -> String {
+package func fixedText(_ value: Double) -> String {
   if let text = special(value) { return text }
   let (digits, exponent) = shortest(value)
   var text = value.sign == .minus ? "-" : ""

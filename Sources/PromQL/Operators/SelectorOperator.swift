@@ -94,7 +94,7 @@ final class SelectorOperator: VectorOperator {
   private var work: PartWork {
     PartWork(
       kernel: kernel, grid: grid, labelChange: labelChange, minTimeMs: request.timeRange.minTimeMs,
-      keepsBuckets: keepsBuckets, counts: counts, context: context)
+      keepsBuckets: keepsBuckets, counts: counts, operation: request.observer as? Operation, context: context)
   }
 }
 
@@ -106,6 +106,7 @@ private struct PartWork: Sendable {
   let minTimeMs: Int64
   let keepsBuckets: Bool
   let counts: SampleCounts?
+  let operation: Operation?
   let context: QueryContext
 
   func rows(of part: any SeriesPart) throws -> VectorBatch {
@@ -115,9 +116,11 @@ private struct PartWork: Sendable {
     var samples = SampleColumns()
     var scratch = KernelScratch()
     var tally = SampleTally(stepCount: counts == nil ? 0 : grid.count)
+    var read = 0
     for index in 0..<part.count {
       if index % 64 == 0 { try context.checkCancellation() }
       try part.decode(index, into: &samples)
+      read += samples.floats.count + samples.histogramCount
       if !kernel.wantsStaleMarkers { samples.removeStaleMarkers() }
       if !keepsBuckets { samples.keepStatistics(from: minTimeMs) }
       let row = try batch.openRow()
@@ -127,6 +130,7 @@ private struct PartWork: Sendable {
       labelChange.close(batch, sets[index], dropsName: false)
     }
     counts?.add(tally)
+    operation?.read(samples: read)
     return batch
   }
 }

@@ -145,6 +145,17 @@ public enum Expression: Sendable {
     }
   }
 
+  /// The matchers of each selector in it, from left to right.
+  public var selectors: [[LabelMatcher]] {
+    var found: [[LabelMatcher]] = []
+    var rest = [self]
+    while let next = rest.popLast() {
+      if case .vectorSelector(let node) = next { found.append(node.matchers) }
+      rest += next.children.reversed()
+    }
+    return found
+  }
+
   /// How many subqueries are nested in one another.
   public var subqueryDepth: Int {
     var (deepest, rest) = (0, [(self, 0)])

@@ -32,6 +32,24 @@ extension DurationOperation: CustomStringConvertible {
   }
 }
 
+extension Expression {
+  /// An aggregation, a binary operation or a subquery without what it is about: `sum by (job)`, `/ on (job)`, `[1h:1m]`; empty for others.
+  var headText: String {
+    let printer = Printer(sizeMax: 1 << 20)
+    return switch self {
+    case .aggregation(let node): printer.head(of: node).trimmed
+    case .binary(let node): printer.sign(of: node).trimmed
+    case .subquery(let node): printer.suffix(of: node).trimmed
+    default: ""
+    }
+  }
+}
+
+extension String {
+  /// Without spaces at the end.
+  fileprivate var trimmed: String { String(reversed().drop { $0 == " " }.reversed()) }
+}
+
 private struct Printer {
   /// Longest line, bytes.
   static let lineBytesMax = 100
@@ -221,12 +239,12 @@ private struct Printer {
     }
   }
 
-  private func suffix(of node: Subquery) -> String {
+  func suffix(of node: Subquery) -> String {
     "[" + text(of: node.range) + ":" + (node.step.map(text) ?? "") + "]" + text(of: node.at) + offsetText(node.offset)
   }
 
   /// An aggregation up to its parenthesis: `sum by (job) `.
-  private func head(of node: Aggregation) -> String {
+  func head(of node: Aggregation) -> String {
     if node.isWithout { return node.operation.rawValue + " without (" + list(node.grouping) + ") " }
     if node.grouping.isEmpty { return node.operation.rawValue }
     return node.operation.rawValue + " by (" + list(node.grouping) + ") "
@@ -237,7 +255,7 @@ private struct Printer {
   }
 
   /// An operator with all that modifies it: `/ on (job) group_left ()`.
-  private func sign(of node: BinaryOperation) -> String {
+  func sign(of node: BinaryOperation) -> String {
     var text = node.operation.rawValue + (node.returnsBool ? " bool" : "")
     guard let matching = node.matching else { return text }
     let isGrouped = matching.cardinality == .manyToOne || matching.cardinality == .oneToMany

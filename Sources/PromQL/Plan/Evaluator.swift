@@ -17,15 +17,28 @@ final class Evaluator {
   /// What the samples of the selectors that are being planned are counted by.
   private(set) var counts: SampleCounts?
   private var order = 0
+  private let root: Operation?
+  /// The operations that are being planned, the outermost first.
+  private var path: [Operation] = []
 
   init(
     _ context: QueryContext, _ expression: Expression, startMs: Int64, endMs: Int64, stepMs: Int64,
-    counts: SampleCounts? = nil
+    counts: SampleCounts? = nil, root: Operation? = nil
   ) {
+    self.root = root
     self.counts = counts
     (self.context, queryStartMs, queryEndMs, queryStepMs) = (context, startMs, endMs, stepMs)
     statisticsOnly = StatisticsOnly(expression)
   }
+
+  /// What the operations took so far; nil where they are not measured, or there are none.
+  var analysis: OperationCost? {
+    guard let cost = root?.cost else { return nil }
+    return cost.children.count == 1 ? cost.children[0] : cost.children.isEmpty ? nil : cost
+  }
+
+  /// The operation that is being planned, where operations are measured.
+  var operation: Operation? { path.last ?? root }
 
   /// Calls `body` with counts for what is planned in it, which is evaluated at `stepCount` other steps.
   func counting<Result>(
@@ -130,6 +143,19 @@ final class Evaluator {
 
   /// The operator that computes a vector expression at the steps of `grid`.
   func vector(_ expression: Expression, _ grid: StepGrid) async throws -> any VectorOperator {
+    guard let above = operation else { return try await planned(expression, grid) }
+    if case .parenthesized(let node) = expression { return try await vector(node.expression, grid) }
+    let start = ContinuousClock.now
+    let own = Operation(expression.operationName)
+    above.add(own)
+    path.append(own)
+    defer { path.removeLast() }
+    let rows = try await planned(expression, grid)
+    own.add(ContinuousClock.now - start)
+    return MeasuredOperator(rows, own, context)
+  }
+
+  private func planned(_ expression: Expression, _ grid: StepGrid) async throws -> any VectorOperator {
     if grid.count > 1 {
       let invariance = StepInvariance.of(expression)
       if invariance.isInvariant, invariance.isWorthOnce {
@@ -199,7 +225,9 @@ final class Evaluator {
     var numbers: [Double] = []
     if let parameter, parameter.valueType == .scalar { numbers = try await scalar(parameter, grid) }
     let inner = node.expression.withoutParentheses
-    let child = try await vector(inner, grid)
+    let ofParts = try distributed(node, grid)
+    let child: any VectorOperator
+    if let ofParts { child = ofParts } else { child = try await vector(inner, grid) }
     let grouping = Grouping(node.grouping, without: node.isWithout)
     let innerSite = site(inner)
     func streaming(_ aggregate: StreamingAggregate) throws -> any VectorOperator {
@@ -213,7 +241,7 @@ final class Evaluator {
         stepCount: grid.count,
         context)
     }
-    switch node.operation {
+    switch ofParts == nil ? node.operation : node.operation.ofParts {
     case .sum: return try streaming(.sum)
     case .avg: return try streaming(.average)
     case .count: return try streaming(.count)

@@ -54,6 +54,7 @@ extension Evaluator {
     request.rangeMs = window.rangeMs
     request.function = function
     request.budget = context.budget.bytes
+    request.observer = operation
     return request
   }
 }

@@ -132,11 +132,11 @@ internal import TSModel
   /// counters may be lifted.
   mutating func seamless(replicas: [Int], isCounter: Bool) {
     let usesValues = isCounter && lists.allSatisfy { $0.kind == .floats }
-    var merged: ReplicaColumn?
+    var merged: SeamlessColumn?
     for replica in Set(replicas).sorted() {
       var places: [Int] = []
       for (list, number) in zip(lists, replicas) where number == replica { places += list.rows }
-      let next = ReplicaColumn(rows: places, of: self)
+      let next = SeamlessColumn(places: places, timestampsMs: rows.timestampsMs, values: rows.values)
       merged = merged.map { $0.merged(with: next, usesValues: usesValues) } ?? next
     }
     order = merged?.rows ?? []
@@ -159,60 +159,5 @@ internal import TSModel
       if lists[middle].rows.lowerBound <= row { low = middle } else { high = middle - 1 }
     }
     return lists[low]
-  }
-}
-
-/// The samples of one replica, or of several merged: times strictly ascending, values, and the rows they come from.
-private struct ReplicaColumn {
-  var timestampsMs: [Int64] = []
-  var values: [Double] = []
-  var rows: [UInt32] = []
-
-  private init() {}
-
-  /// The given rows in order of time, each time once.
-  init(rows places: [Int], of samples: borrowing ClusterSamples) {
-    let (times, values) = (samples.rows.timestampsMs, samples.rows.values)
-    var places = places
-    let isAscending = places.indices.dropFirst().allSatisfy { times[places[$0 - 1]] < times[places[$0]] }
-    if !isAscending { places.sort { (times[$0], $0) < (times[$1], $1) } }
-    for row in places where timestampsMs.last != times[row] {
-      timestampsMs.append(times[row])
-      self.values.append(values[row])
-      rows.append(UInt32(clamping: row))
-    }
-  }
-
-  func merged(with other: ReplicaColumn, usesValues: Bool) -> ReplicaColumn {
-    var state = tsdb_seamless()
-    unsafe tsdb_seamless_init(&state, usesValues)
-    var runs = [tsdb_seamless_run](repeating: tsdb_seamless_run(), count: 64)
-    var result = ReplicaColumn()
-    var taken = 0
-    repeat {
-      taken = unsafe timestampsMs.withUnsafeBufferPointer { times in
-        unsafe values.withUnsafeBufferPointer { values in
-          unsafe other.timestampsMs.withUnsafeBufferPointer { otherTimes in
-            unsafe other.values.withUnsafeBufferPointer { otherValues in
-              var a = unsafe tsdb_seamless_list(
-                timestamps_ms: times.baseAddress, values: usesValues ? values.baseAddress : nil, count: times.count)
-              var b = unsafe tsdb_seamless_list(
-                timestamps_ms: otherTimes.baseAddress, values: usesValues ? otherValues.baseAddress : nil,
-                count: otherTimes.count)
-              return unsafe tsdb_seamless_run_lists(&state, &a, &b, &runs, runs.count)
-            }
-          }
-        }
-      }
-      for run in runs[..<taken] {
-        let source = run.run.list == 0 ? self : other
-        for index in Int(run.run.first)..<Int(run.run.first + run.run.count) {
-          result.timestampsMs.append(source.timestampsMs[index])
-          result.values.append(source.values[index] + run.lift)
-          result.rows.append(source.rows[index])
-        }
-      }
-    } while taken == runs.count
-    return result
   }
 }

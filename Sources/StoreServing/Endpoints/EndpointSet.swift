@@ -45,6 +45,8 @@ public struct EndpointTimes: Sendable {
   public var infoTimeoutMs = 5_000
   /// How long an endpoint that does not answer is still counted among those that should, milliseconds.
   public var unhealthyTimeoutMs = 300_000
+  /// Whether endpoints that never answered are missed, and those that stopped are for ever.
+  public var expectsAll = false
   /// How long the calls of an endpoint that is gone may still take, milliseconds.
   public var drainMs = 120_000
 
@@ -68,16 +70,19 @@ public final class EndpointSet: Sendable {
   }
 
   private let times: EndpointTimes
+  private let selector: LabelSetSelector
   private let makeChannel: @Sendable (EndpointSpec) throws -> GRPCChannel
   private let onChange: @Sendable (EndpointStatus, _ before: EndpointStatus?) -> Void
   private let state = Guarded(State())
 
-  /// No endpoints yet. `onChange` is told of endpoints that come, change what is wrong with them, or go (then `channel` is closed soon).
+  /// No endpoints yet; of their data that is asked which `selector` keeps. `onChange` is told of endpoints that come, change what is wrong with them, or go (then `channel` is closed soon).
   public init(
-    times: EndpointTimes = EndpointTimes(), makeChannel: @escaping @Sendable (EndpointSpec) throws -> GRPCChannel,
+    times: EndpointTimes = EndpointTimes(), selector: LabelSetSelector = LabelSetSelector(),
+    makeChannel: @escaping @Sendable (EndpointSpec) throws -> GRPCChannel,
     onChange: @escaping @Sendable (EndpointStatus, _ before: EndpointStatus?) -> Void = { _, _ in }
   ) {
     self.times = times
+    self.selector = selector
     self.makeChannel = makeChannel
     self.onChange = onChange
   }
@@ -93,23 +98,53 @@ public final class EndpointSet: Sendable {
   public var duplicateCount: Int64 { state.withLock { $0.duplicateCount } }
 
   /// The stores that can be asked now, and those that should answer and do not.
-  public var view: FanoutQueryable.StoreView {
+  public var view: StoreView {
     let now = ContinuousClock.now
     let endpoints = state.withLock { Array($0.endpoints.values) }
-    var view = FanoutQueryable.StoreView(stores: [])
+    var view = StoreView(stores: [])
     for endpoint in endpoints.sorted(by: { $0.status.spec.address < $1.status.spec.address }) {
       let status = endpoint.status
       if let info = status.info, info.store == nil { continue }
-      let store = status.info.map { RemoteStore(address: status.spec.address, channel: status.channel, info: $0) }
+      var store: RemoteStore?
+      if let info = status.info {
+        store = selector.restricted(RemoteStore(address: status.spec.address, channel: status.channel, info: info))
+        if store == nil { continue }
+      }
       if status.spec.isStrict || (status.failure == nil && store != nil) {
         view.stores.append(store ?? RemoteStore(address: status.spec.address, channel: status.channel))
-      } else if let store, let failure = status.failure, let answeredAt = endpoint.answeredAt,
-        now - answeredAt < .milliseconds(times.unhealthyTimeoutMs)
-      {
-        view.missing.append((store, failure))
+      } else if store != nil || times.expectsAll, isExpected(endpoint, now) {
+        view.missing.append(
+          (
+            store ?? RemoteStore(address: status.spec.address, channel: status.channel),
+            status.failure ?? "it has not been asked yet"
+          ))
       }
     }
     return view
+  }
+
+  /// The endpoints for which `isOffered` holds.
+  func offering(_ isOffered: (InfoResponse) -> Bool) -> OfferedEndpoints {
+    let now = ContinuousClock.now
+    let endpoints = state.withLock { Array($0.endpoints.values) }
+    var result = OfferedEndpoints()
+    for endpoint in endpoints.sorted(by: { $0.status.spec.address < $1.status.spec.address }) {
+      let status = endpoint.status
+      guard let info = status.info, isOffered(info) else { continue }
+      let offered = OfferedEndpoint(address: status.spec.address, info: info, channel: status.channel)
+      if status.spec.isStrict || status.failure == nil {
+        result.endpoints.append(offered)
+      } else if let failure = status.failure, isExpected(endpoint, now) {
+        result.missing.append((offered, failure))
+      }
+    }
+    return result
+  }
+
+  /// Whether an endpoint that does not answer should.
+  private func isExpected(_ endpoint: Endpoint, _ now: ContinuousClock.Instant) -> Bool {
+    times.expectsAll
+      || endpoint.answeredAt.map { now - $0 < .milliseconds(times.unhealthyTimeoutMs) } ?? false
   }
 
   // MARK: Asking

@@ -21,6 +21,8 @@ struct ChunkReading: Sendable {
   let deduplicates: Bool
   /// How.
   let function: DeduplicationFunction
+  /// Whether what is missing is a warning, else it is an error.
+  let allowsPartialResponse: Bool
   /// Samples outside it are left out.
   let timeRange: TimeRange
   private let resolutionMs: Int64
@@ -30,6 +32,7 @@ struct ChunkReading: Sendable {
     choice = Self.choice(for: request.function)
     deduplicates = !options.droppedLabels.isEmpty
     function = options.function
+    allowsPartialResponse = options.allowsPartialResponse
     timeRange = request.timeRange
     // A window of a function over changes must hold two points at least.
     resolutionMs =
@@ -73,6 +76,7 @@ struct ChunkReading: Sendable {
     message.withoutReplicaLabels = options.droppedLabels
     message.limit = Int64(clamping: request.limit)
     message.responseBatchSize = 64
+    message.shardInfo = options.shard
     var hints = QueryHints()
     hints.stepMs = request.stepMs
     if !request.function.isEmpty {
@@ -91,6 +95,11 @@ struct ChunkReading: Sendable {
       hints.range = range
     }
     message.queryHints = hints
+    if options.coverage != nil {
+      var wanted = SeriesRequestHints()
+      wanted.wantsQueryStats = true
+      message.hints = AnyMessage(packing: wanted, named: "hintspb.SeriesRequestHints")
+    }
     return message
   }
 }

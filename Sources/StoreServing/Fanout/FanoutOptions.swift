@@ -1,4 +1,5 @@
 // How one request is answered from many stores.
+public import StoreAPI
 public import TSModel
 
 /// What is done with the series of replicas.
@@ -7,6 +8,8 @@ public enum DeduplicationFunction: String, Sendable, CaseIterable {
   case penalty
   /// The samples of all.
   case chain
+  /// One replica is followed until it misses a sample, without holes and resets that the target did not have.
+  case seamless
 }
 
 /// How a request wants its series.
@@ -21,12 +24,20 @@ public struct FanoutOptions: Sendable {
   public var storeMatchers: [[LabelMatcher]] = []
   /// Whether what is missing is a warning, else it is an error.
   public var allowsPartialResponse = true
+  /// The part of the series that is wanted; nil: all.
+  public var shard: ShardInfo?
   /// The coarsest resolution that will do, milliseconds; 0: raw data.
   public var resolutionMsMax: Int64 = 0
   /// Whose request it is: told to the stores.
   public var tenant = "default-tenant"
   /// How long a store may be silent, milliseconds; 0: as long as the request lasts.
   public var responseTimeoutMs = 0
+  /// Limits of each selector, on series and samples that come.
+  public var limits = StoreLimits()
+  /// Is told of each store that had no series for a selector.
+  public var onEmptyAnswer: @Sendable () -> Void = {}
+  /// Where is written down what each store contributes; nil: nowhere.
+  public var coverage: Coverage?
 
   /// Thanos' choices.
   public init() {}

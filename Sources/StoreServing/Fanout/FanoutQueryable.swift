@@ -10,20 +10,6 @@ public struct FanoutQueryable: Queryable, LabelQueryable {
   /// How requests want their series.
   public var options: FanoutOptions
 
-  /// What can be asked now.
-  public struct StoreView: Sendable {
-    /// The stores that can be asked.
-    public var stores: [RemoteStore]
-    /// What is missing: sentences about stores that do not answer at present.
-    public var missing: [(store: RemoteStore, reason: String)]
-
-    /// These stores.
-    public init(stores: [RemoteStore], missing: [(store: RemoteStore, reason: String)] = []) {
-      self.stores = stores
-      self.missing = missing
-    }
-  }
-
   /// Asks the stores that `stores` tells at the begin of each selector.
   public init(options: FanoutOptions, stores: @escaping @Sendable () -> StoreView) {
     self.options = options
@@ -39,94 +25,61 @@ public struct FanoutQueryable: Queryable, LabelQueryable {
 
   /// The stores that `matchers` and `range` concern. Stores that are known and do not answer are told to `warn`.
   func concerned(
-    _ matchers: [LabelMatcher], _ range: TimeRange, _ warn: (String) throws -> Void
+    _ matchers: [LabelMatcher], _ range: TimeRange, _ warn: (String, RemoteStore) throws -> Void
   ) rethrows -> [RemoteStore] {
-    let view = stores()
-    func isConcerned(_ store: RemoteStore) -> Bool {
-      store.mayHave(matchers, in: range, storeMatchers: options.storeMatchers)
-    }
-    for (store, reason) in view.missing where isConcerned(store) {
-      try warn("no answer from store \(store.description): \(reason)")
-    }
-    return view.stores.filter(isConcerned)
+    let concerned = stores().concerned(matchers, range, storeMatchers: options.storeMatchers)
+    for (store, reason) in concerned.missing { try warn("no answer from store \(store.description): \(reason)", store) }
+    if let coverage = options.coverage { for store in concerned.stores { coverage.asked(store) } }
+    return concerned.stores
   }
 
   /// Fields that go along with each call.
-  var metadata: HTTPHeaders { ["thanos-tenant": options.tenant] }
+  var metadata: HTTPHeaders { GRPCTenant.fields(options.tenant) }
 
   // MARK: Labels
 
   /// See `LabelQueryable`.
   public func labelNames(_ request: LabelRequest) async throws -> LabelStrings {
-    try await strings(request, "fetch label names from store") { store, matchers in
-      var message = LabelNamesRequest()
-      message.matchers = matchers.map(LabelMatcherMessage.init)
-      (message.startMs, message.endMs) = (request.timeRange.minTimeMs, request.timeRange.maxTimeMs)
-      message.partialResponseDisabled = !options.allowsPartialResponse
-      message.partialResponseStrategy = options.allowsPartialResponse ? .warn : .abort
-      message.limit = Int64(clamping: request.limit)
-      let answer: LabelNamesResponse = try await ask(store, "/thanos.Store/LabelNames", message)
-      return (answer.names, answer.warnings)
-    }
+    try await strings(request, LabelNamesRequest(), answer: LabelNamesResponse.self)
   }
 
   /// See `LabelQueryable`.
   public func labelValues(of name: String, _ request: LabelRequest) async throws -> LabelStrings {
-    try await strings(request, "fetch label values from store") { store, matchers in
-      var message = LabelValuesRequest()
-      message.label = name
-      message.matchers = matchers.map(LabelMatcherMessage.init)
-      (message.startMs, message.endMs) = (request.timeRange.minTimeMs, request.timeRange.maxTimeMs)
-      message.partialResponseDisabled = !options.allowsPartialResponse
-      message.partialResponseStrategy = options.allowsPartialResponse ? .warn : .abort
-      message.limit = Int64(clamping: request.limit)
-      let answer: LabelValuesResponse = try await ask(store, "/thanos.Store/LabelValues", message)
-      return (answer.values, answer.warnings)
-    }
+    var message = LabelValuesRequest()
+    message.label = name
+    return try await strings(request, message, answer: LabelValuesResponse.self)
   }
 
-  private func ask<Answer: ProtobufMessage>(
-    _ store: RemoteStore, _ path: String, _ message: some ProtobufMessage
-  ) async throws -> Answer {
-    let bytes = try await store.channel.unary(
-      path: path, message: message.encoded(), metadata: metadata,
-      timeoutMs: options.responseTimeoutMs > 0 ? options.responseTimeoutMs : nil)
-    do throws(ModelError) { return try Answer(protobuf: bytes) } catch {
-      throw GRPCStatus(.internal, "grpc: failed to unmarshal the received message: \(error.message)")
-    }
-  }
-
-  private func strings(
-    _ request: LabelRequest, _ attempt: String,
-    _ ask: @escaping @Sendable (RemoteStore, [LabelMatcher]) async throws -> ([String], [String])
+  private func strings<Answer: LabelAnswerMessage>(
+    _ request: LabelRequest, _ message: some LabelRequestMessage, answer: Answer.Type
   ) async throws -> LabelStrings {
     var warnings: [String] = []
     var found: [String] = []
     var charge = try BudgetCharge(request.budget, bytes: 0)
+    var message = message
+    (message.startMs, message.endMs) = (request.timeRange.minTimeMs, request.timeRange.maxTimeMs)
+    message.partialResponseDisabled = !options.allowsPartialResponse
+    message.partialResponseStrategy = options.allowsPartialResponse ? .warn : .abort
+    message.limit = Int64(clamping: request.limit)
     for matchers in request.matcherSets.isEmpty ? [[]] : request.matcherSets {
-      let stores = try concerned(matchers, request.timeRange) { missing in
-        guard options.allowsPartialResponse else { throw QueryError(.execution, missing) }
-        warnings.append(missing)
+      func lacks(_ sentence: String, _ store: RemoteStore, _ cause: (any Error)? = nil) throws {
+        options.coverage?.lacks(sentence, of: store)
+        guard options.allowsPartialResponse else { throw QueryError(.execution, sentence, cause: cause) }
+        if !warnings.contains(sentence) { warnings.append(sentence) }
       }
-      let answers = await withTaskGroup(of: (RemoteStore, Result<([String], [String]), any Error>).self) { group in
-        for store in stores {
-          group.addTask {
-            do { return (store, .success(try await ask(store, matchers))) } catch { return (store, .failure(error)) }
-          }
-        }
-        return await group.reduce(into: []) { $0.append($1) }
-      }
+      let stores = try concerned(matchers, request.timeRange) { try lacks($0, $1) }
+      message.matchers = matchers.map(LabelMatcherMessage.init)
+      let answers: [RemoteLabels.Answer] = await RemoteLabels.ask(
+        stores, message, answer: answer, metadata, timeoutMs: options.responseTimeoutMs)
       try Task.checkCancellation()
-      for (store, answer) in answers.sorted(by: { $0.0.address < $1.0.address }) {
+      for (store, answer) in answers {
         switch answer {
         case .success(let (strings, said)):
           try charge.grow(by: strings.reduce(0) { $0 + $1.utf8.count + 32 })
           found = SortedStrings.union(found, strings)
           warnings += said.filter { !warnings.contains($0) }
-        case .failure(let error):
-          let warning = "\(attempt) \(store.description): \(GRPCStatus(of: error))"
-          guard options.allowsPartialResponse else { throw QueryError(.execution, warning, cause: error) }
-          if !warnings.contains(warning) { warnings.append(warning) }
+          options.coverage?.ended(store)
+        case .failure(let error): try lacks(RemoteLabels.sentence(answer: Answer.self, store, error), store, error)
         }
       }
     }

@@ -20,35 +20,41 @@ struct FanoutSeriesPart: SeriesPart {
 
   func appendLabels(to sets: inout LabelSets) throws { try merged.appendLabels(to: &sets) }
 
-  /// A chunk that cannot be decoded costs its samples and a warning.
+  /// A chunk that cannot be decoded costs its samples and a warning; the query, where no part may be missing.
   func decode(_ index: Int, into columns: inout SampleColumns) throws {
     columns.removeAll()
     let range = merged.chunkRange(index)
     let isDownsampled = range.contains { merged.encoding(ofChunk: $0) == wireAggregates }
     if isOneRun(range) {
       // One replica's raw counter is read as it is: its resets are those that it had.
-      _ = read(range, asCounter: reading.isCounter && isDownsampled, into: &columns)
+      _ = try read(range, asCounter: reading.isCounter && isDownsampled, into: &columns)
       return
     }
     let rows = replicas(of: index)
     if rows.count == 1 {
-      _ = read(rows[0], asCounter: reading.isCounter && isDownsampled, into: &columns)
+      _ = try read(rows[0], asCounter: reading.isCounter && isDownsampled, into: &columns)
       return
     }
     var all = SampleColumns()
-    guard reading.deduplicates, reading.function == .penalty else {
+    guard reading.deduplicates, reading.function != .chain else {
       // Parts of one series, or the samples of all replicas.
       for chunks in rows {
         let start = all.floats.count
-        _ = read(chunks, asCounter: reading.isCounter && (isDownsampled || reading.deduplicates), into: &all)
+        _ = try read(chunks, asCounter: reading.isCounter && (isDownsampled || reading.deduplicates), into: &all)
         all.floats.mergeRun(from: start)
       }
       all.settleOverlaps()
       swap(&all, &columns)
       return
     }
-    let ranges = rows.map { read($0, asCounter: reading.isCounter, into: &all) }
-    columns.append(replicas: ranges, of: all, isCounter: reading.isCounter)
+    // Penalty looks at counters whose resets are added up, as Thanos does; seamless keeps resets where they were.
+    let addsUp = reading.isCounter && (isDownsampled || reading.function == .penalty)
+    let ranges = try rows.map { try read($0, asCounter: addsUp, into: &all) }
+    if reading.function == .seamless {
+      columns.append(seamless: ranges, of: all, isCounter: reading.isCounter)
+    } else {
+      columns.append(replicas: ranges, of: all, isCounter: reading.isCounter)
+    }
   }
 
   /// Whether each chunk begins after the one before is over, as is usual: then there is nothing to distribute.
@@ -74,18 +80,37 @@ struct FanoutSeriesPart: SeriesPart {
     var lists: [[Int]] = []
     for chunk in ordered {
       let time = times[chunk - range.lowerBound]
-      let place = lists.firstIndex { list in
-        list.last.map { times[$0 - range.lowerBound].maxTimeMs < time.minTimeMs } ?? true
+      let place: Int?
+      if reading.function == .seamless {
+        place = lists.indices.filter {
+          times[lists[$0][lists[$0].count - 1] - range.lowerBound].maxTimeMs < time.minTimeMs
+        }
+        .min { misfit(of: time, after: lists[$0]) < misfit(of: time, after: lists[$1]) }
+      } else {
+        place = lists.firstIndex { list in
+          list.last.map { times[$0 - range.lowerBound].maxTimeMs < time.minTimeMs } ?? true
+        }
       }
       if let place { lists[place].append(chunk) } else { lists.append([chunk]) }
     }
     return lists.isEmpty ? [[]] : lists
   }
 
+  /// How far the distance between the last chunk of a list and one that begins with `time` is from the distance of that chunk's samples,
+  /// milliseconds: the chunk after it of the same replica has the least.
+  private func misfit(of time: TimeRange, after list: [Int]) -> UInt64 {
+    guard let last = list.last else { return 0 }
+    let before = merged.timeRange(ofChunk: last)
+    let sampleCount = Int64(merged.sampleCount(ofChunk: last))
+    guard sampleCount > 1 else { return 0 }
+    let interval = (before.maxTimeMs &- before.minTimeMs) / (sampleCount - 1)
+    return (time.minTimeMs &- before.maxTimeMs &- interval).magnitude
+  }
+
   /// Reads chunks that do not overlap behind what `columns` hold. Returns what of it lies in the time that was asked for.
   private func read(
     _ chunks: some Sequence<Int>, asCounter: Bool, into columns: inout SampleColumns
-  ) -> ReplicaRange {
+  ) throws(QueryError) -> ReplicaRange {
     var decoder = SampleDecoder()
     var total = CounterTotal()
     let (floats, histograms) = (columns.floats.count, columns.histogramCount)
@@ -97,7 +122,11 @@ struct FanoutSeriesPart: SeriesPart {
         } else {
           try merged.decode(chunk: chunk, &decoder, into: &columns)
         }
-      } catch { notes.add("decode a chunk of a series: \(error.message)") }
+      } catch {
+        let sentence = "decode a chunk of a series: \(error.message)"
+        guard reading.allowsPartialResponse else { throw QueryError(.execution, sentence, cause: error) }
+        notes.add(sentence)
+      }
       if asCounter { total.add(&columns.floats, from: start) }
     }
     return columns.range(

@@ -29,8 +29,12 @@ public struct RemoteStore: Sendable {
   public var parts: [Part]
   /// When its data is from.
   public var timeRange: TimeRange
+  /// What all series that are asked of it fulfil, besides the matchers of a request.
+  public var restriction: [LabelMatcher] = []
   /// Whether it knows `without_replica_labels`.
   public var dropsReplicaLabels: Bool
+  /// Whether it can give one of several parts of its series.
+  public var supportsSharding: Bool
   /// Where it is asked.
   public var channel: GRPCChannel
 
@@ -39,7 +43,7 @@ public struct RemoteStore: Sendable {
     self.address = address
     self.channel = channel
     (componentType, labelSets, parts, timeRange) = ("", [], [], .all)
-    dropsReplicaLabels = true
+    (dropsReplicaLabels, supportsSharding) = (true, true)
   }
 
   /// A store that answered `info`.
@@ -49,7 +53,7 @@ public struct RemoteStore: Sendable {
     labelSets = info.labelSets.map(\.labelSet)
     guard let store = info.store else { return }
     timeRange = TimeRange(minTimeMs: store.minTimeMs, maxTimeMs: store.maxTimeMs)
-    dropsReplicaLabels = store.supportsWithoutReplicaLabels
+    (dropsReplicaLabels, supportsSharding) = (store.supportsWithoutReplicaLabels, store.supportsSharding)
     parts = store.tsdbInfos.map {
       Part(labels: $0.labels.labelSet, timeRange: TimeRange(minTimeMs: $0.minTimeMs, maxTimeMs: $0.maxTimeMs))
     }
@@ -71,7 +75,12 @@ public struct RemoteStore: Sendable {
   public func mayHave(_ matchers: [LabelMatcher], in range: TimeRange, storeMatchers: [[LabelMatcher]] = []) -> Bool {
     guard !range.intersection(timeRange).isEmpty else { return false }
     guard storeMatchers.isEmpty || storeMatchers.contains(where: fulfils) else { return false }
-    return labelSets.isEmpty || labelSets.contains { Self.allows($0, matchers) }
+    return Self.mayHave(labelSets, matchers)
+  }
+
+  /// Whether series with one of these sets of external labels can fulfil the matchers; without any set they can.
+  static func mayHave(_ labelSets: [Labels], _ matchers: [LabelMatcher]) -> Bool {
+    labelSets.isEmpty || labelSets.contains { Self.allows($0, matchers) }
   }
 
   /// Whether the store itself is meant, by `__address__` and its external labels.

@@ -11,8 +11,10 @@ internal import Transport
 @safe final class WireWindow: MergeWindow {
   /// What the store says beside series.
   private(set) var warnings: [String] = []
+  /// How the store came to what it says: serialized `google.protobuf.Any`s.
+  private(set) var hints: [[UInt8]] = []
   /// How many series there are.
-  var count: Int { unsafe window.series_count }
+  private(set) var count = 0
   /// Copied bytes live as long as this does.
   var hasFault: Bool { false }
 
@@ -50,7 +52,7 @@ internal import Transport
   @inline(never) func append(_ messages: GRPCMessages, dropping dropped: [[UInt8]]) throws(Refusal) {
     let bytes = unsafe try allocate(messages.bytes.count)
     unsafe messages.bytes.withUnsafeBytes { unsafe bytes.copyMemory(from: $0) }
-    let first = count
+    let first = read
     if unsafe window.series_capacity == 0 { try grow(series: max(64, messages.count), chunks: max(64, messages.count)) }
     for range in messages {
       let message = unsafe UnsafeRawBufferPointer(rebasing: bytes[range])
@@ -69,8 +71,12 @@ internal import Transport
         unsafe warnings.append(
           String(decoding: UnsafeBufferPointer(start: notes.warning.bytes, count: notes.warning.size), as: UTF8.self))
       }
+      if unsafe notes.hints.size > 0 {
+        unsafe try reserve(notes.hints.size)
+        unsafe hints.append(Array(UnsafeBufferPointer(start: notes.hints.bytes, count: notes.hints.size)))
+      }
     }
-    for index in first..<count where unsafe window.is_loose[index] != 0 || !dropped.isEmpty {
+    for index in first..<read where unsafe window.is_loose[index] != 0 || !dropped.isEmpty {
       try rewrite(index, dropping: dropped)
     }
   }
@@ -118,26 +124,60 @@ internal import Transport
     }
   }
 
-  /// Ends filling. Without `sorting`, series must be in order, behind the last of `before`: those from the first on that is not are
-  /// left out, and false is returned.
-  func finish(sorting: Bool, after before: WireWindow?) throws(BudgetExceeded) -> Bool {
+  /// Ends filling: of the series those are left that `shard` takes. Without `sorting`, series must be in order, behind the last of
+  /// `before`: those from the first on that is not are left out, and false is returned.
+  func finish(sorting: Bool, _ shard: Shard? = nil, after before: WireWindow?) throws(BudgetExceeded) -> Bool {
     var isInOrder = true
     if !sorting {
-      let good = unsafe tsdb_label_blobs_disorder(before?.last ?? tsdb_bytes_view(), window.blobs, count)
-      isInOrder = good == count
+      let good = unsafe tsdb_label_blobs_disorder(before?.last ?? tsdb_bytes_view(), window.blobs, read)
+      isInOrder = good == read
       unsafe window.series_count = good
     }
-    try charge.grow(by: 8 * count)
-    unsafe order = .allocate(capacity: 2 * count)
-    for index in 0..<count { unsafe order[index] = UInt32(index) }
+    try charge.grow(by: 8 * read)
+    unsafe order = .allocate(capacity: 2 * read)
+    for index in 0..<read {
+      if let shard, unsafe !shard.takes(window.blobs[index]) { continue }
+      unsafe order[count] = UInt32(index)
+      count += 1
+    }
     if sorting, count > 1, let base = unsafe order.baseAddress {
-      unsafe tsdb_label_blobs_sort(window.blobs, base, base + count, count)
+      unsafe tsdb_label_blobs_sort(window.blobs, base, base + read, count)
     }
     return isInOrder
   }
 
-  /// The labels of the last series.
-  private var last: tsdb_bytes_view { unsafe count == 0 ? tsdb_bytes_view() : window.blobs[count - 1] }
+  /// How many series were read.
+  private var read: Int { unsafe window.series_count }
+
+  /// The labels of the last series that was read.
+  private var last: tsdb_bytes_view { unsafe read == 0 ? tsdb_bytes_view() : window.blobs[read - 1] }
+
+  /// What chunks there are.
+  struct ChunkSummary {
+    /// Chunks of samples, and of aggregates.
+    var rawCount: Int64 = 0, downsampledCount: Int64 = 0
+    /// First and last instant; nil where there are none.
+    var timeRange: TimeRange?
+  }
+
+  /// How many chunks were read.
+  var chunkCount: Int { unsafe window.chunk_offsets.map { unsafe Int($0[read]) } ?? 0 }
+
+  /// What chunks there are. Looks at each.
+  var chunkSummary: ChunkSummary {
+    var sum = ChunkSummary()
+    let count = chunkCount
+    guard count > 0 else { return sum }
+    var range = TimeRange(minTimeMs: .max, maxTimeMs: .min)
+    for index in 0..<count {
+      if unsafe window.encodings[index] == UInt8(TSDB_CHUNK_WIRE_AGGREGATES) { sum.downsampledCount += 1 }
+      unsafe range.minTimeMs = min(range.minTimeMs, window.min_times_ms[index])
+      unsafe range.maxTimeMs = max(range.maxTimeMs, window.max_times_ms[index])
+    }
+    sum.rawCount = Int64(count) - sum.downsampledCount
+    sum.timeRange = range
+    return sum
+  }
 
   // MARK: Merging
 
@@ -160,8 +200,12 @@ internal import Transport
 
   // MARK: Memory
 
-  private func allocate(_ size: Int) throws(Refusal) -> UnsafeMutableRawBufferPointer {
+  private func reserve(_ size: Int) throws(Refusal) {
     do throws(BudgetExceeded) { try charge.grow(by: size) } catch { throw .budget(error) }
+  }
+
+  private func allocate(_ size: Int) throws(Refusal) -> UnsafeMutableRawBufferPointer {
+    try reserve(size)
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 8)
     unsafe memory.append(bytes)
     return unsafe bytes
@@ -169,10 +213,8 @@ internal import Transport
 
   private func grow(series: Int, chunks: Int) throws(Refusal) {
     let (oldSeries, oldChunks) = unsafe (window.series_capacity, window.chunks_capacity)
-    do throws(BudgetExceeded) {
-      try charge.grow(by: (series - oldSeries) * 21 + (chunks - oldChunks) * 29)
-    } catch { throw .budget(error) }
-    let (count, chunkCount) = unsafe (self.count, window.chunk_offsets.map { unsafe Int($0[self.count]) } ?? 0)
+    try reserve((series - oldSeries) * 21 + (chunks - oldChunks) * 29)
+    let (count, chunkCount) = (read, chunkCount)
     unsafe window.blobs = Self.moved(window.blobs, count, to: series)
     unsafe window.is_loose = Self.moved(window.is_loose, count, to: series)
     let isFirst = unsafe window.chunk_offsets == nil

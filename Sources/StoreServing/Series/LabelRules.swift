@@ -1,6 +1,7 @@
 // What becomes of the labels of a block's series: external labels are added, and win; replica labels are left out.
 internal import CTSDB
 internal import Storage
+internal import StoreAPI
 internal import TSModel
 
 /// Bytes that C reads for as long as this lives.
@@ -103,20 +104,21 @@ extension IndexSymbols {
 }
 
 /// One part of all series, by a hash over some of their labels.
-@safe struct Shard {
+@safe struct Shard: @unchecked Sendable {
+  // Nothing changes after `init`.
   private let index: UInt64
   private let count: UInt64
   private let isBy: Bool
   private let strings: [StableBytes]
   private let names: [tsdb_bytes_view]
 
-  /// Shard `index` of `count`; nil where there are not several, so that it is all series.
-  init?(index: Int64, count: Int64, isBy: Bool, labels: [String]) {
-    guard count > 1 else { return nil }
-    self.index = UInt64(bitPattern: index)
-    self.count = UInt64(count)
-    self.isBy = isBy
-    strings = labels.map { StableBytes($0) }
+  /// The part that `info` means; nil where there are not several, so that it is all series.
+  init?(_ info: ShardInfo) {
+    guard info.totalShards > 1 else { return nil }
+    index = UInt64(bitPattern: info.shardIndex)
+    count = UInt64(info.totalShards)
+    isBy = info.isBy
+    strings = info.labels.map { StableBytes($0) }
     unsafe names = strings.map { unsafe $0.view }
   }
 

@@ -75,6 +75,13 @@ internal import TSModel
     unsafe try decoder.append(bytes, encoding: ChunkEncoding(rawValue: chunk.encoding), to: &columns)
   }
 
+  /// How many samples a chunk says that it has; 0 of chunks of aggregates.
+  func sampleCount(ofChunk index: Int) -> Int {
+    let chunk = unsafe chunks[index]
+    guard unsafe chunk.encoding <= UInt8(TSDB_CHUNK_FLOAT_HISTOGRAM_ST), unsafe chunk.size >= 2 else { return 0 }
+    return unsafe Int(chunk.data[0]) << 8 | Int(chunk.data[1])
+  }
+
   /// How a chunk is encoded, as in blocks; TSDB_CHUNK_WIRE_AGGREGATES of aggregates as messages carry them.
   func encoding(ofChunk index: Int) -> UInt8 { unsafe chunks[index].encoding }
 

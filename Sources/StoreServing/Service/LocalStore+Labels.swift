@@ -98,7 +98,7 @@ private struct LabelAnswer: ~Copyable {
       try Task.checkCancellation()
       do {
         let strings = try body(entry, own, store.open(entry), &usage)
-        queried.append(BlockHint(entry.ulid))
+        queried.append(BlockHint(entry))
         for string in strings where found.insert(Array(string.utf8)).inserted {
           try charge.grow(by: string.utf8.count + 64)
         }

@@ -50,7 +50,7 @@ extension LocalStore {
       answer.note(merger)
     }
     answer.isWhole = true
-    if options.sendsSeriesHints { try await emit(answer.hintsMessage()) }
+    if options.sendsSeriesHints || hints?.wantsQueryStats == true { try await emit(answer.hintsMessage()) }
   }
 }
 
@@ -65,7 +65,7 @@ private struct SeriesAnswer {
   private var usage: RequestUsage
   private var warnings: [String] = []
   private var stats = QueryStatsHint()
-  private var queried: [ULID] = []
+  private var queried: [ServedBlock] = []
   /// When all blocks were prepared.
   var selected: ContinuousClock.Instant?
   /// Whether nothing is missing.
@@ -82,9 +82,7 @@ private struct SeriesAnswer {
       timeRange: TimeRange(minTimeMs: request.minTimeMs, maxTimeMs: request.maxTimeMs)
         .intersection(store.options.timeRange()),
       wantsChunks: !request.skipsChunks,
-      shard: request.shardInfo.flatMap {
-        Shard(index: $0.shardIndex, count: $0.totalShards, isBy: $0.isBy, labels: $0.labels)
-      },
+      shard: request.shardInfo.flatMap(Shard.init),
       windowSize: 1024, budget: budget)
   }
 
@@ -109,7 +107,7 @@ private struct SeriesAnswer {
           try failed(error, attempt, entry)
           continue
         }
-        queried.append(entry.ulid)
+        queried.append(entry)
         guard source.selectedCount > 0 else { continue }
         // As many as are wanted at most: no more will be read than a window beyond these.
         let count = request.limit > 0 ? min(source.selectedCount, Int(clamping: request.limit)) : source.selectedCount
@@ -198,8 +196,9 @@ private struct SeriesAnswer {
   /// Hints about how the answer came to be.
   mutating func hintsMessage() -> FramedMessages {
     var hints = SeriesResponseHints()
-    hints.queriedBlocks = queried.map { BlockHint($0) }
-    if self.hints?.wantsQueryStats == true {
+    let wantsStatistics = self.hints?.wantsQueryStats == true
+    hints.queriedBlocks = queried.map { BlockHint($0, withExtent: wantsStatistics) }
+    if wantsStatistics {
       stats.blocksQueried = Int64(queried.count)
       stats.seriesFetched = stats.seriesTouched
       stats.chunksFetched = stats.chunksTouched
@@ -233,9 +232,14 @@ extension FramedMessages {
 }
 
 extension BlockHint {
-  /// The block of that name.
-  init(_ ulid: ULID) {
+  /// That block.
+  init(_ block: ServedBlock, withExtent: Bool = false) {
     self.init()
-    id = ulid.description
+    id = block.ulid.description
+    guard withExtent else { return }
+    var extent = BlockExtent()
+    (extent.minTimeMs, extent.maxTimeMs) = (block.minTimeMs, block.maxTimeExclusiveMs &- 1)
+    extent.resolutionMs = block.resolutionMs
+    self.extent = extent
   }
 }

@@ -113,21 +113,3 @@ public struct InfoService: GRPCService {
     return try info().encoded()
   }
 }
-
-extension GRPCServerCall {
-  /// Who asks, by the metadata that Thanos' components send along.
-  fileprivate var tenant: String {
-    let tenant = metadata["thanos-tenant"] ?? ""
-    return tenant.isEmpty ? "default-tenant" : tenant
-  }
-
-  /// The only message of the request. Throws Internal, as grpc-go does, for bytes that are no such message.
-  func request<Message: ProtobufMessage>(
-    _ attempt: String = "error unmarshalling request"
-  ) async throws -> Message {
-    let bytes = try await onlyMessage()
-    do throws(ModelError) { return try Message(protobuf: bytes) } catch {
-      throw GRPCStatus(.internal, "grpc: \(attempt): \(error.message)")
-    }
-  }
-}

@@ -25,7 +25,7 @@ extension SampleColumns {
     let total = times.count
     guard total > 0 else { return }
     let count = min(replicas.count, Int(TSDB_REPLICAS_MAX))
-    var picked = Picked(capacity: total)
+    var picked = PickedSamples(capacity: total)
     unsafe times.withUnsafeBufferPointers { timestamps, values, areFloats in
       unsafe withUnsafeTemporaryAllocation(of: tsdb_replica.self, capacity: count) { states in
         unsafe withUnsafeTemporaryAllocation(of: tsdb_replica_pair.self, capacity: count) { pairs in
@@ -47,7 +47,7 @@ extension SampleColumns {
     take(picked, times, all)
   }
 
-  private mutating func take(_ picked: borrowing Picked, _ times: Timeline, _ all: borrowing SampleColumns) {
+  mutating func take(_ picked: borrowing PickedSamples, _ times: ReplicaTimeline, _ all: borrowing SampleColumns) {
     let starts = all.floats.startTimestampsMs
     unsafe floats.append(upTo: picked.count) { timestamps, values, startTimes in
       var written = 0
@@ -76,8 +76,8 @@ extension SampleColumns {
   }
 
   /// The samples of all replicas, one after the other, each by time.
-  private borrowing func timeline(of replicas: [ReplicaRange]) -> Timeline {
-    var timeline = Timeline()
+  borrowing func timeline(of replicas: [ReplicaRange]) -> ReplicaTimeline {
+    var timeline = ReplicaTimeline()
     timeline.reserve(replicas.reduce(0) { $0 + $1.floats.count + $1.histograms.count })
     let (times, values) = (floats.timestampsMs, floats.values)
     for replica in replicas {
@@ -100,7 +100,7 @@ extension SampleColumns {
 }
 
 /// Samples as the merge looks at them.
-private struct Timeline {
+struct ReplicaTimeline {
   var timestampsMs: [Int64] = []
   var values: [Double] = []
   var areFloats: [UInt8] = []
@@ -135,7 +135,7 @@ private struct Timeline {
 }
 
 /// What the merge took.
-private struct Picked: ~Copyable {
+struct PickedSamples: ~Copyable {
   var replicas: [UInt32]
   var rows: [UInt32]
   var values: [Double]
@@ -145,6 +145,14 @@ private struct Picked: ~Copyable {
     replicas = Array(repeating: 0, count: capacity)
     rows = Array(repeating: 0, count: capacity)
     values = Array(repeating: 0, count: capacity)
+  }
+
+  /// Samples by their places in the whole timeline.
+  init(places: [UInt32], values: [Double]) {
+    replicas = Array(repeating: 0, count: places.count)
+    rows = places
+    self.values = values
+    count = places.count
   }
 
   mutating func fill(_ merge: inout tsdb_replica_merge) {

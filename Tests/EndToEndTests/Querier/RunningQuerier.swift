@@ -26,5 +26,7 @@ final class RunningQuerier: RunningServer {
 
 extension RunningStore {
   /// A store over a bucket's folder where it lies; nothing in it is written.
-  convenience init(bucket: String) throws { try self.init(blocks: Fixtures.blocks(in: bucket)) }
+  convenience init(bucket: String, flags: [String] = []) throws {
+    try self.init(blocks: Fixtures.blocks(in: bucket), flags: flags)
+  }
 }

@@ -96,13 +96,17 @@ enum {
   TSDB_WIRE_COUNTER = 1 << 5,
 };
 
+/// The encoding by which a chunk of aggregates is marked whose bytes are those of an `AggrChunk`, as a message brought it: it is
+/// written as it came.
+#define TSDB_CHUNK_WIRE_AGGREGATES 0xFE
+
 /// A chunk to be written.
 typedef struct tsdb_wire_chunk {
   int64_t min_time_ms;
   int64_t max_time_ms;   ///< Inclusive.
   const uint8_t *data;   ///< As it lies in a segment, without length and checksum.
   uint32_t size;         ///< Bytes of data.
-  uint8_t encoding;      ///< TSDB_CHUNK_XOR, …_HISTOGRAM, …_FLOAT_HISTOGRAM or …_AGGREGATES.
+  uint8_t encoding;      ///< TSDB_CHUNK_XOR, …_HISTOGRAM, …_FLOAT_HISTOGRAM, …_AGGREGATES or …_WIRE_AGGREGATES.
 } tsdb_wire_chunk;
 
 /// A series to be written. Its chunks follow those of the series before it.

@@ -13,10 +13,6 @@
 #include "series_response.h"
 #include "status.h"
 
-/// The encoding by which columns mark a chunk of aggregates: its bytes are then those of an `AggrChunk`, to be looked into by
-/// tsdb_wire_aggregates_parse.
-#define TSDB_CHUNK_WIRE_AGGREGATES 0xFE
-
 /// Strings by number. All arrays are the caller's, who may make them larger between two calls.
 typedef struct tsdb_wire_symbols {
   tsdb_bytes_view *strings;  ///< [capacity]; the first count are filled. They point into messages.

@@ -14,10 +14,6 @@
 #include "series_response.h"
 #include "status.h"
 
-/// The encoding by which windows mark a chunk of aggregates: its bytes are then those of an `AggrChunk`, to be looked into by
-/// tsdb_wire_aggregate_find.
-#define TSDB_CHUNK_WIRE_AGGREGATES 0xFE
-
 /// Series of messages. All arrays are the caller's, who may make them larger between two calls.
 typedef struct tsdb_wire_window {
   tsdb_bytes_view *blobs;       ///< [series_capacity]: labels; of a loose series its message.
@@ -29,7 +25,7 @@ typedef struct tsdb_wire_window {
   int64_t *max_times_ms;
   const uint8_t **data;
   uint32_t *sizes;
-  uint8_t *encodings;           ///< As in blocks, or TSDB_CHUNK_WIRE_AGGREGATES.
+  uint8_t *encodings;           ///< As in blocks, or TSDB_CHUNK_WIRE_AGGREGATES: to be looked into by tsdb_wire_aggregate_find.
   size_t chunks_capacity;
 } tsdb_wire_window;
 

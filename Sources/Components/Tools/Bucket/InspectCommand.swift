@@ -34,8 +34,8 @@ enum InspectCommand {
 
   static func run(_ command: ParsedCommand, _ logger: Logger) async throws {
     let wanted: [Labels.Label]
-    do { wanted = try LabelFlags.parse(command.texts("selector")) } catch let error as BucketError {
-      throw BucketError(error.code, "error parsing selector flag", cause: error)
+    do throws(ConfigurationError) { wanted = try LabelFlags.parse(command.texts("selector")) } catch {
+      throw BucketError(.argument, "error parsing selector flag", cause: error)
     }
     let bucket = try BucketCommands.bucket(of: command, logger)
     let view = try await BucketCommands.view(of: bucket, command, filters: [], keepsDetails: false, logger)

@@ -23,8 +23,8 @@ enum UploadCommand {
 
   static func run(_ command: ParsedCommand, _ logger: Logger) async throws {
     let labels: [Labels.Label]
-    do { labels = try LabelFlags.parse(command.texts("label")) } catch let error as BucketError {
-      throw BucketError(error.code, "error parsing label flag", cause: error)
+    do throws(ConfigurationError) { labels = try LabelFlags.parse(command.texts("label")) } catch {
+      throw BucketError(.argument, "error parsing label flag", cause: error)
     }
     guard !labels.isEmpty else {
       throw BucketError(

@@ -75,6 +75,46 @@ enum QueryCommand {
     ] + evaluation + output("a plot on a terminal, else a table"),
     arguments: [expression])
 
+  static let explanation = CommandSpec(
+    "explain",
+    "Show what a query does, as a tree: without a source its plan, over a server or blocks also what each part of it takes.",
+    flags: sources + [
+      FlagSpec("time", .string, "When: \(timeForms). For a query at one time.", default: "now"),
+      FlagSpec(
+        "start", .string, "First step of a query over a range: \(timeForms). Without: it is a query at one time.",
+        placeholder: "TIME"),
+      FlagSpec("end", .string, "Last step: \(timeForms).", default: "now"),
+      FlagSpec(
+        "step", .string, "From one step to the next: 15s, or seconds. Without: a 250th of the range.",
+        placeholder: "DURATION"),
+    ] + evaluation,
+    arguments: [expression])
+
+  static func explain(_ command: ParsedCommand) async throws -> Int32 {
+    var question = try Question(command, isRange: command.isGiven("start"), nowMs: WallClock.nowMs())
+    let terminal = Terminal.ofStandardOutput
+    guard command.isGiven("url") || command.isGiven("data-dir") || command.isGiven("blocks") else {
+      var parser = ParserOptions()
+      for name in command.texts("enable-feature").flatMap({ $0.split(separator: ",") }).map(String.init) {
+        if !parser.enable(feature: name) {
+          printError("apus: warning: there is no feature \(printable(name)) of the language\n")
+        }
+      }
+      let expression: PromQL.Expression
+      do throws(ParseError) { expression = try PromQL.Expression(parsing: question.form.query, options: parser) } catch
+      {
+        throw QuerySourceError(description: error.description)
+      }
+      try printOutput(PlanDrawing.text(expression.plan))
+      return 0
+    }
+    question.form.parameters.append(("analyze", "true"))
+    let (status, body) = try await source(command).ask(question.form)
+    _ = try QueryAnswer(status: status, body: body)
+    try printOutput(PlanDrawing.text(ofAnswer: body, hasColors: terminal?.hasColors ?? false))
+    return 0
+  }
+
   static func run(_ command: ParsedCommand, isRange: Bool) async throws -> Int32 {
     let question = try Question(command, isRange: isRange, nowMs: WallClock.nowMs())
     let source = try await source(command)

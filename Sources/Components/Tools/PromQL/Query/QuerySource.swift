@@ -22,6 +22,9 @@ struct QueryForm {
   /// The longest that it may take, milliseconds.
   var timeoutMs: Int64?
 
+  /// The query itself.
+  var query: String { parameters.first { $0.name == "query" }?.value ?? "" }
+
   /// As a body of `application/x-www-form-urlencoded`.
   var encoded: String {
     parameters.map { "\($0.name)=\(Self.encoded($0.value))" }.joined(separator: "&")
