@@ -5,55 +5,7 @@
 
 #include "tsdb/chunk.h"
 #include "wire_fields.h"
-
-// MARK: Labels
-
-/// The size of the label at the begin of `bytes`, tag and length included, where it is written as everybody writes it; 0 else.
-/// *out_name is its name then.
-static inline size_t plain_label_size(const uint8_t *bytes, size_t size, tsdb_bytes_view *out_name) {
-  if (size < 6 || bytes[0] != 0x0A) return 0;
-  size_t start = 2, length = bytes[1];
-  if (length >= 0x80) {
-    // Two bytes, for up to 16 KiB; longer labels take the slow way.
-    if (bytes[2] == 0 || bytes[2] >= 0x80) return 0;
-    length = (length & 0x7F) | (size_t)bytes[2] << 7;
-    start = 3;
-  }
-  if (length > size - start) return 0;
-  const uint8_t *label = bytes + start, *end = label + length;
-  for (uint8_t tag = 0x0A;; tag = 0x12) {
-    if (end - label < 3 || *label++ != tag) return 0;
-    size_t count = *label++;
-    if (count >= 0x80) {
-      if (end == label || *label == 0 || *label >= 0x80) return 0;
-      count = (count & 0x7F) | (size_t)*label++ << 7;
-    }
-    if (count == 0 || count > (size_t)(end - label)) return 0;
-    if (tag == 0x0A) *out_name = (tsdb_bytes_view){label, count};
-    label += count;
-    if (tag == 0x12) return label == end ? start + length : 0;
-  }
-}
-
-static inline int compare_bytes(tsdb_bytes_view a, tsdb_bytes_view b) {
-  size_t common = a.size < b.size ? a.size : b.size;
-  int order = common == 0 ? 0 : memcmp(a.bytes, b.bytes, common);
-  return order != 0 ? order : a.size < b.size ? -1 : a.size > b.size;
-}
-
-/// The size of the run of plain labels at the begin of a series, ascending by name.
-static size_t plain_labels_size(tsdb_bytes_view series) {
-  size_t at = 0;
-  tsdb_bytes_view before = {0};
-  while (at < series.size && series.bytes[at] == 0x0A) {
-    tsdb_bytes_view name;
-    size_t size = plain_label_size(series.bytes + at, series.size - at, &name);
-    if (size == 0 || (at > 0 && compare_bytes(before, name) >= 0)) break;
-    before = name;
-    at += size;
-  }
-  return at;
-}
+#include "wire_labels.h"
 
 // MARK: Series
 
@@ -62,7 +14,7 @@ static tsdb_status series_scan(tsdb_bytes_view message, tsdb_wire_window *window
   size_t series = window->series_count;
   if (series >= window->series_capacity) return TSDB_ERR_CAPACITY;
   size_t chunk = window->chunk_offsets[series];
-  size_t labels_size = plain_labels_size(message);
+  size_t labels_size = wire_plain_labels_size(message);
   bool is_loose = false;
   wire_fields fields = wire_fields_of(message);
   if (labels_size > 0) fields.at += labels_size;
@@ -139,7 +91,7 @@ tsdb_status tsdb_series_response_scan(const uint8_t *src, size_t src_size, tsdb_
 static size_t label_insert(tsdb_bytes_view *labels, size_t count, tsdb_bytes_view name, tsdb_bytes_view value) {
   size_t place = count;
   while (place > 0) {
-    int order = compare_bytes(labels[2 * (place - 1)], name);
+    int order = wire_bytes_compare(labels[2 * (place - 1)], name);
     if (order == 0) {
       labels[2 * place - 1] = value;
       return count;
@@ -153,12 +105,6 @@ static size_t label_insert(tsdb_bytes_view *labels, size_t count, tsdb_bytes_vie
   return count + 1;
 }
 
-static size_t varint_size(uint64_t value) {
-  size_t size = 1;
-  while (value >= 0x80) value >>= 7, size++;
-  return size;
-}
-
 static uint8_t *bytes_put(uint8_t *dst, uint8_t tag, tsdb_bytes_view bytes) {
   *dst++ = tag;
   dst += tsdb_uvarint_put(dst, bytes.size);
@@ -168,7 +114,7 @@ static uint8_t *bytes_put(uint8_t *dst, uint8_t tag, tsdb_bytes_view bytes) {
 
 static bool is_dropped(tsdb_bytes_view name, const tsdb_bytes_view *dropped, size_t dropped_count) {
   for (size_t index = 0; index < dropped_count; index++) {
-    if (compare_bytes(name, dropped[index]) == 0) return true;
+    if (wire_bytes_compare(name, dropped[index]) == 0) return true;
   }
   return false;
 }
@@ -194,8 +140,8 @@ tsdb_status tsdb_loose_labels_write(tsdb_bytes_view src, const tsdb_bytes_view *
   for (size_t label = 0; label < count; label++) {
     tsdb_bytes_view name = scratch[2 * label], value = scratch[2 * label + 1];
     if (value.size == 0 || name.size == 0) continue;
-    size_t content = 2 + varint_size(name.size) + name.size + varint_size(value.size) + value.size;
-    if (1 + varint_size(content) + content > dst_capacity - size) return TSDB_ERR_CAPACITY;
+    size_t content = 2 + tsdb_uvarint_size(name.size) + name.size + tsdb_uvarint_size(value.size) + value.size;
+    if (1 + tsdb_uvarint_size(content) + content > dst_capacity - size) return TSDB_ERR_CAPACITY;
     uint8_t *out = dst + size;
     *out++ = 0x0A;
     out += tsdb_uvarint_put(out, content);

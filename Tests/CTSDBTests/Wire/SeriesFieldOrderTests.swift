@@ -1,4 +1,4 @@
-// Messages whose fields come in any order, which protobuf allows: columns must be those of a slow and obvious reader.
+// Messages whose fields come in any order, which protobuf allows: windows must be those of a slow and obvious reader.
 import CTSDB
 import TestSupport
 import Testing
@@ -52,14 +52,14 @@ private func fields(_ bytes: [UInt8]) -> [Field] {
 
 private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 
-private func slowLabel(_ bytes: [UInt8]) -> String {
+private func slowLabel(_ bytes: [UInt8]) -> (name: String, value: String) {
   var (name, value) = ("", "")
   for field in fields(bytes) {
     guard let bytes = field.bytes else { continue }
     if field.number == 1 { name = text(bytes) }
     if field.number == 2 { value = text(bytes) }
   }
-  return "\(name)=\(value)"
+  return (name, value)
 }
 
 private func slowChunk(_ bytes: [UInt8]) -> String {
@@ -83,10 +83,18 @@ private func slowChunk(_ bytes: [UInt8]) -> String {
 
 private func slowSeries(_ bytes: [UInt8]) -> ReadSeries {
   var series = ReadSeries()
+  var labels: [String: String] = [:]
   for field in fields(bytes) {
     guard let bytes = field.bytes else { continue }
-    if field.number == 1 { series.labels.append(slowLabel(bytes)) }
+    if field.number == 1 {
+      let (name, value) = slowLabel(bytes)
+      labels[name] = value
+    }
     if field.number == 2 { series.chunks.append(slowChunk(bytes)) }
+  }
+  // In order, of several of one name the last, without empty values.
+  series.labels = labels.filter { !$0.key.isEmpty && !$0.value.isEmpty }.sorted { $0.key < $1.key }.map {
+    "\($0)=\($1)"
   }
   return series
 }
@@ -107,33 +115,26 @@ private func slowMessage(_ bytes: [UInt8]) -> [ReadSeries] {
 
 /// What the core reads from messages that come one after the other; nil where it refuses one.
 private func read(_ messages: [[UInt8]]) -> [ReadSeries]? {
-  let read = WireColumns(capacity: 2000)
-  // Strings stay in the messages: these must stay.
+  let read = WireWindowOfTest(capacity: 2000)
+  // Labels and chunks stay in the messages: these must stay.
   var memory: [UnsafeMutablePointer<UInt8>] = []
   defer { for bytes in memory { bytes.deallocate() } }
   for message in messages {
     let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: max(1, message.count))
     bytes.initialize(from: message, count: message.count)
     memory.append(bytes)
-    var found = tsdb_wire_message()
-    let status = tsdb_series_response_decode(bytes, message.count, &read.symbols, &read.columns, &found)
-    guard status == TSDB_OK else { return nil }
+    var notes = tsdb_wire_notes()
+    guard tsdb_series_response_scan(bytes, message.count, &read.window, &notes) == TSDB_OK else { return nil }
   }
-  let columns = read.columns
-  func string(_ id: UInt32) -> String {
-    let view = read.symbols.strings[Int(id)]
-    return String(decoding: UnsafeBufferPointer(start: view.bytes, count: view.size), as: UTF8.self)
-  }
+  let window = read.window
   var all: [ReadSeries] = []
-  for index in 0..<columns.series_count {
-    var series = ReadSeries()
-    for pair in Int(columns.label_offsets[index])..<Int(columns.label_offsets[index + 1]) {
-      series.labels.append("\(string(columns.label_ids[2 * pair]))=\(string(columns.label_ids[2 * pair + 1]))")
-    }
-    for chunk in Int(columns.chunk_offsets[index])..<Int(columns.chunk_offsets[index + 1]) {
-      let data = Array(UnsafeBufferPointer(start: columns.chunk_data[chunk], count: Int(columns.chunk_sizes[chunk])))
-      let times = "\(columns.chunk_min_times_ms[chunk])…\(columns.chunk_max_times_ms[chunk])"
-      series.chunks.append("\(times) \(columns.chunk_encodings[chunk]) \(data)")
+  for index in 0..<window.series_count {
+    guard let labels = read.labels(index) else { return nil }
+    var series = ReadSeries(labels: labels)
+    for chunk in Int(window.chunk_offsets[index])..<Int(window.chunk_offsets[index + 1]) {
+      let data = Array(UnsafeBufferPointer(start: window.data[chunk], count: Int(window.sizes[chunk])))
+      let times = "\(window.min_times_ms[chunk])…\(window.max_times_ms[chunk])"
+      series.chunks.append("\(times) \(window.encodings[chunk]) \(data)")
     }
     all.append(series)
   }

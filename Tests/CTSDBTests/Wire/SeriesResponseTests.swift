@@ -323,46 +323,60 @@ private struct SeriesOfTest: Equatable {
   }
 }
 
-/// Columns with room for so much.
-final class WireColumns {
-  var columns = tsdb_wire_columns()
-  var symbols = tsdb_wire_symbols()
+/// A window with room for so much.
+final class WireWindowOfTest {
+  var window = tsdb_wire_window()
 
-  init(capacity: Int, guesses: Bool = true) {
-    columns.label_offsets = .allocate(capacity: capacity + 1)
-    columns.label_offsets[0] = 0
-    columns.chunk_offsets = .allocate(capacity: capacity + 1)
-    columns.chunk_offsets[0] = 0
-    columns.label_ids = .allocate(capacity: 2 * capacity)
-    columns.chunk_min_times_ms = .allocate(capacity: capacity)
-    columns.chunk_max_times_ms = .allocate(capacity: capacity)
-    columns.chunk_data = .allocate(capacity: capacity)
-    columns.chunk_sizes = .allocate(capacity: capacity)
-    columns.chunk_encodings = .allocate(capacity: capacity)
-    columns.series_capacity = capacity
-    columns.pairs_capacity = capacity
-    columns.chunks_capacity = capacity
-    symbols.strings = .allocate(capacity: 2 * capacity)
-    if guesses { symbols.successors = .allocate(capacity: 2 * capacity) }
-    symbols.capacity = 2 * capacity
-    symbols.bucket_count = 4
-    while symbols.bucket_count < 4 * capacity { symbols.bucket_count *= 2 }
-    symbols.buckets = .allocate(capacity: symbols.bucket_count)
-    tsdb_wire_symbols_rehash(&symbols)
+  init(capacity: Int) {
+    window.blobs = .allocate(capacity: capacity)
+    window.is_loose = .allocate(capacity: capacity)
+    window.chunk_offsets = .allocate(capacity: capacity + 1)
+    window.chunk_offsets[0] = 0
+    window.min_times_ms = .allocate(capacity: capacity)
+    window.max_times_ms = .allocate(capacity: capacity)
+    window.data = .allocate(capacity: capacity)
+    window.sizes = .allocate(capacity: capacity)
+    window.encodings = .allocate(capacity: capacity)
+    window.series_capacity = capacity
+    window.chunks_capacity = capacity
   }
 
   deinit {
-    columns.label_offsets.deallocate()
-    columns.chunk_offsets.deallocate()
-    columns.label_ids.deallocate()
-    columns.chunk_min_times_ms.deallocate()
-    columns.chunk_max_times_ms.deallocate()
-    columns.chunk_data.deallocate()
-    columns.chunk_sizes.deallocate()
-    columns.chunk_encodings.deallocate()
-    symbols.strings.deallocate()
-    symbols.successors?.deallocate()
-    symbols.buckets.deallocate()
+    window.blobs.deallocate()
+    window.is_loose.deallocate()
+    window.chunk_offsets.deallocate()
+    window.min_times_ms.deallocate()
+    window.max_times_ms.deallocate()
+    window.data.deallocate()
+    window.sizes.deallocate()
+    window.encodings.deallocate()
+  }
+
+  /// The labels of a series, those of a loose one written anew; nil where they cannot be.
+  func labels(_ index: Int) -> [String]? {
+    let view = window.blobs[index]
+    var bytes = [UInt8](repeating: 0, count: view.size + 16 * (view.size / 2) + 1)
+    var scratch = [tsdb_bytes_view](repeating: tsdb_bytes_view(), count: view.size + 2)
+    var size = 0
+    if window.is_loose[index] == 0 {
+      bytes = Array(UnsafeBufferPointer(start: view.bytes, count: view.size))
+      size = bytes.count
+    } else {
+      let status = tsdb_loose_labels_write(
+        view, nil, 0, &scratch, scratch.count / 2, &bytes, bytes.count, &size)
+      guard status == TSDB_OK else { return nil }
+    }
+    return bytes.withUnsafeBufferPointer { bytes in
+      let blob = tsdb_bytes_view(bytes: bytes.baseAddress, size: size)
+      var position = 0
+      var (name, value) = (tsdb_bytes_view(), tsdb_bytes_view())
+      func text(_ view: tsdb_bytes_view) -> String {
+        String(decoding: UnsafeBufferPointer(start: view.bytes, count: view.size), as: UTF8.self)
+      }
+      var found: [String] = []
+      while tsdb_label_blob_next(blob, &position, &name, &value) { found.append("\(text(name))=\(text(value))") }
+      return position == size ? found : nil
+    }
   }
 }
 
@@ -403,55 +417,19 @@ final class WireColumns {
     let (status, bytes) = encoded(batchSize: batchSize)
     #expect(status == TSDB_OK)
     withExactBytes(bytes) { src, size in
-      let read = WireColumns(capacity: 20)
-      var message = tsdb_wire_message()
+      let read = WireWindowOfTest(capacity: 20)
+      var notes = tsdb_wire_notes()
       // Two messages in a row have the fields of both.
-      #expect(tsdb_series_response_decode(src, size, &read.symbols, &read.columns, &message) == TSDB_OK)
-      #expect(message.series_count == 2 && read.columns.series_count == 2)
+      #expect(tsdb_series_response_scan(src, size, &read.window, &notes) == TSDB_OK)
+      #expect(read.window.series_count == 2 && notes.warning.size == 0)
       for (index, labels) in labels.enumerated() {
-        let pairs = Int(read.columns.label_offsets[index])..<Int(read.columns.label_offsets[index + 1])
-        let found = pairs.map { pair in
-          let ids = (read.columns.label_ids[2 * pair], read.columns.label_ids[2 * pair + 1])
-          func text(_ id: UInt32) -> String {
-            let view = read.symbols.strings[Int(id)]
-            return String(decoding: UnsafeBufferPointer(start: view.bytes, count: view.size), as: UTF8.self)
-          }
-          return "\(text(ids.0))=\(text(ids.1))"
-        }
-        #expect(found == labels.map { "\($0.0)=\($0.1)" })
+        #expect(read.window.is_loose[index] == 0)
+        #expect(read.labels(index) == labels.map { "\($0.0)=\($0.1)" })
       }
-      #expect(read.symbols.count == 5)
-      #expect((0..<2).map { read.columns.chunk_min_times_ms[$0] } == [-5, 1])
-      #expect((0..<2).map { read.columns.chunk_max_times_ms[$0] } == [0, 1 << 40])
-      #expect((0..<2).map { read.columns.chunk_sizes[$0] } == [7, 3])
-      #expect((0..<2).map { read.columns.chunk_encodings[$0] } == [1, 3])
-    }
-  }
-
-  @Test func valuesThatFollowEachOtherAgainAreThoseThatWereSent() {
-    // Metrics whose series come in the same order, in the opposite one, and with some left out.
-    let orders = [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [0, 2, 2, 4, 1], [1, 2, 3, 4, 0]]
-    let sent = orders.enumerated().flatMap { metric, pods in
-      pods.map { [("__name__", "metric\(metric)"), ("instance", "i\($0 / 2)"), ("pod", "pod-\($0)")] }
-    }
-    let bytes = sent.flatMap { labels -> [UInt8] in
-      let blob = labelBlob(labels)
-      return [0x0A, UInt8(blob.count)] + blob
-    }
-    for guesses in [true, false] {
-      let read = WireColumns(capacity: 100, guesses: guesses)
-      var message = tsdb_wire_message()
-      #expect(tsdb_series_response_decode(bytes, bytes.count, &read.symbols, &read.columns, &message) == TSDB_OK)
-      #expect(read.columns.series_count == sent.count)
-      for (index, labels) in sent.enumerated() {
-        let wanted = labels.flatMap { [$0.0, $0.1] }
-        let found = (0..<wanted.count).map { place in
-          let view = read.symbols.strings[Int(read.columns.label_ids[6 * index + place])]
-          return String(decoding: UnsafeBufferPointer(start: view.bytes, count: view.size), as: UTF8.self)
-        }
-        #expect(found == wanted)
-      }
-      #expect(read.symbols.count == 3 + orders.count + 3 + 5)
+      #expect((0..<2).map { read.window.min_times_ms[$0] } == [-5, 1])
+      #expect((0..<2).map { read.window.max_times_ms[$0] } == [0, 1 << 40])
+      #expect((0..<2).map { read.window.sizes[$0] } == [7, 3])
+      #expect((0..<2).map { read.window.encodings[$0] } == [1, 3])
     }
   }
 
@@ -472,11 +450,11 @@ final class WireColumns {
     let bytes = encoded(batchSize: 2).bytes
     func read(_ bytes: [UInt8]) {
       withExactBytes(bytes) { src, size in
-        let read = WireColumns(capacity: 400)
-        var message = tsdb_wire_message()
-        let status = tsdb_series_response_decode(src, size, &read.symbols, &read.columns, &message)
+        let read = WireWindowOfTest(capacity: 400)
+        var notes = tsdb_wire_notes()
+        let status = tsdb_series_response_scan(src, size, &read.window, &notes)
         #expect(status != TSDB_ERR_CAPACITY)
-        if status != TSDB_OK { #expect(read.columns.series_count == 0) }
+        if status != TSDB_OK { #expect(read.window.series_count == 0) }
       }
     }
     for length in 0..<bytes.count { read(Array(bytes[..<length])) }
@@ -489,12 +467,12 @@ final class WireColumns {
 
   @Test func arraysThatAreFullAreNoticedAndChangeNothing() {
     let bytes = encoded(batchSize: 2).bytes
-    for capacity in 1..<4 {
-      let read = WireColumns(capacity: capacity)
-      var message = tsdb_wire_message()
-      #expect(
-        tsdb_series_response_decode(bytes, bytes.count, &read.symbols, &read.columns, &message) == TSDB_ERR_CAPACITY)
-      #expect(read.columns.series_count == 0)
-    }
+    // Two series, and two chunks of the first.
+    let read = WireWindowOfTest(capacity: 1)
+    var notes = tsdb_wire_notes()
+    #expect(tsdb_series_response_scan(bytes, bytes.count, &read.window, &notes) == TSDB_ERR_CAPACITY)
+    #expect(read.window.series_count == 0)
+    let enough = WireWindowOfTest(capacity: 2)
+    #expect(tsdb_series_response_scan(bytes, bytes.count, &enough.window, &notes) == TSDB_OK)
   }
 }

@@ -13,10 +13,9 @@ let seriesResponseRows: [Row] = [
   },
 ]
 
-/// Series as columns with their strings found, messages of 64 series, and columns to read these into.
+/// Series as columns with their strings found, messages of 64 series, and a window to read these into.
 private final class MessagesOfM1 {
   let count = benchSize.pick(20_000, toy: 200)
-  private let labelCount = 8
   private var source = tsdb_labels_source()
   private let blobs: UnsafeMutablePointer<UInt8>
   private let blobsCapacity: Int
@@ -26,8 +25,7 @@ private final class MessagesOfM1 {
   private let messages: UnsafeMutablePointer<UInt8>
   private let capacity: Int
   private var options = tsdb_wire_options(batch_size: 64, aggregates: 0, writes_hashes: false, is_framed: true)
-  private var columns = tsdb_wire_columns()
-  private var symbols = tsdb_wire_symbols()
+  private var window = tsdb_wire_window()
 
   init() {
     let names = ["__name__", "cluster", "container", "instance", "job", "namespace", "pod", "zone"]
@@ -79,26 +77,17 @@ private final class MessagesOfM1 {
     }
     capacity = blobsCapacity + 300 * count
     messages = .allocate(capacity: capacity)
-    columns.label_offsets = .allocate(capacity: count + 1)
-    columns.label_offsets[0] = 0
-    columns.chunk_offsets = .allocate(capacity: count + 1)
-    columns.chunk_offsets[0] = 0
-    columns.series_capacity = count
-    columns.label_ids = .allocate(capacity: 2 * labelCount * count)
-    columns.pairs_capacity = labelCount * count
-    columns.chunk_min_times_ms = .allocate(capacity: count)
-    columns.chunk_max_times_ms = .allocate(capacity: count)
-    columns.chunk_data = .allocate(capacity: count)
-    columns.chunk_sizes = .allocate(capacity: count)
-    columns.chunk_encodings = .allocate(capacity: count)
-    columns.chunks_capacity = count
-    symbols.capacity = 2 * count
-    symbols.strings = .allocate(capacity: symbols.capacity)
-    symbols.successors = .allocate(capacity: symbols.capacity)
-    symbols.bucket_count = 4
-    while symbols.bucket_count < 2 * symbols.capacity { symbols.bucket_count *= 2 }
-    symbols.buckets = .allocate(capacity: symbols.bucket_count)
-    symbols.seed = 1
+    window.blobs = .allocate(capacity: count)
+    window.is_loose = .allocate(capacity: count)
+    window.chunk_offsets = .allocate(capacity: count + 1)
+    window.chunk_offsets[0] = 0
+    window.series_capacity = count
+    window.min_times_ms = .allocate(capacity: count)
+    window.max_times_ms = .allocate(capacity: count)
+    window.data = .allocate(capacity: count)
+    window.sizes = .allocate(capacity: count)
+    window.encodings = .allocate(capacity: count)
+    window.chunks_capacity = count
   }
 
   /// Labels into blobs, blobs and chunks into messages. Returns the bytes of these.
@@ -118,21 +107,19 @@ private final class MessagesOfM1 {
     return written
   }
 
-  /// Reads the messages. Returns the number of strings.
+  /// Reads the messages as a merge takes them, and sees that series are in order. Returns the number of series.
   func decode(_ size: Int) -> Int {
-    columns.series_count = 0
-    symbols.count = 0
-    tsdb_wire_symbols_rehash(&symbols)
+    window.series_count = 0
     var position = 0
     while position < size {
       let length = (1..<5).reduce(0) { $0 << 8 | Int(messages[position + $1]) }
-      var message = tsdb_wire_message()
+      var notes = tsdb_wire_notes()
       guard
-        tsdb_series_response_decode(messages + position + 5, length, &symbols, &columns, &message) == TSDB_OK
+        tsdb_series_response_scan(messages + position + 5, length, &window, &notes) == TSDB_OK
       else { fatalError("decode") }
       position += 5 + length
     }
-    return symbols.count
+    return tsdb_label_blobs_disorder(tsdb_bytes_view(), window.blobs, window.series_count)
   }
 }
 
