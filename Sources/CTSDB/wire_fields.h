@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "tsdb/chunk.h"
 #include "tsdb/series_response.h"
@@ -23,7 +24,7 @@ typedef struct wire_fields {
 typedef struct wire_field {
   uint32_t number;
   uint32_t wire;
-  uint64_t value;         // of a varint
+  uint64_t value;         // of a varint; of a fixed number its bits
   tsdb_bytes_view bytes;  // of a field with a length
 } wire_field;
 
@@ -53,6 +54,7 @@ static inline __attribute__((always_inline)) tsdb_status wire_field_get(wire_fie
   out_field->number = (uint32_t)(tag >> 3);
   out_field->wire = (uint32_t)(tag & 7);
   size_t size;
+  out_field->value = 0;
   switch (out_field->wire) {
   case WIRE_VARINT: return wire_varint_get(fields, &out_field->value);
   case WIRE_LENGTH: {
@@ -69,6 +71,7 @@ static inline __attribute__((always_inline)) tsdb_status wire_field_get(wire_fie
   default: return TSDB_ERR_MALFORMED;
   }
   if (size > (size_t)(fields->end - fields->at)) return TSDB_ERR_TRUNCATED;
+  memcpy(&out_field->value, fields->at, size);
   fields->at += size;
   return TSDB_OK;
 }
