@@ -89,7 +89,7 @@ let package = Package(
     library("Locking", []),
     library("Observability", ["Locking"]),
     library("TSModel", ["Locking", "CTSDB", "RE2"]),
-    library("Storage", ["Locking", "CTSDB", "CMapping", "TSModel", "Observability"]),
+    library("Storage", ["Locking", "CTSDB", "CMapping", "TSModel", "Observability", "Snappy", "Zstd"]),
     .target(
       name: "CTransport", dependencies: ["UV", "OpenSSL", "NGHTTP2", "HTTPParser"], path: "Sources/CTransport",
       publicHeadersPath: "include", cSettings: c,

@@ -75,6 +75,21 @@ public struct Tombstones: Sendable, Equatable {
     }
   }
 
+  /// Reads the deletions of a chunk snapshot: the version of such a file and its entries, without magic number and checksum. Throws
+  /// `.truncated`, `.version`, `.malformed`.
+  init(inSnapshot bytes: some Collection<UInt8>) throws(StorageError) {
+    var file: [UInt8] = Array(Self().encoded().prefix(Self.magicBytes)) + bytes
+    let entries = Array(bytes.dropFirst())
+    let checksum = unsafe entries.withUnsafeBufferPointer { unsafe tsdb_crc32c(0, $0.baseAddress, $0.count) }
+    for shift in [24, 16, 8, 0] as [UInt32] { file.append(UInt8(truncatingIfNeeded: checksum >> shift)) }
+    try self.init(parsing: file)
+  }
+
+  /// The same, to be written into a snapshot.
+  func encodedForSnapshot() -> ArraySlice<UInt8> { encoded().dropFirst(Self.magicBytes).dropLast(4) }
+
+  private static let magicBytes = 4
+
   /// Whether nothing is deleted.
   public var isEmpty: Bool { bySeries.isEmpty }
 

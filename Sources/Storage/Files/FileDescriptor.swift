@@ -79,6 +79,19 @@ struct FileDescriptor: ~Copyable {
     }
   }
 
+  /// Writes all of `bytes` at the current position.
+  func write(_ bytes: [UInt8]) throws(StorageError) {
+    let failure = unsafe bytes.withUnsafeBytes { bytes -> StorageError? in
+      do throws(StorageError) {
+        unsafe try write(bytes)
+        return nil
+      } catch {
+        return error
+      }
+    }
+    if let failure { throw failure }
+  }
+
   /// Waits until what was written (or, of a folder, its entries) is on the disk.
   func synchronize() throws(StorageError) {
     while fsync(number) != 0 {
