@@ -16,6 +16,7 @@ public enum ToolCommands {
           DownsampleCommand.spec, RewriteCommand.spec,
         ]),
       BucketCommands.spec,
+      WALCommands.spec,
       CommandSpec(
         "promql", "Ask and test queries.",
         commands: [QueryCommand.instant, QueryCommand.range, QueryCommand.explanation, PromQLTestCommand.spec]),
@@ -37,6 +38,9 @@ public enum ToolCommands {
       case "block compact": return try CompactCommand.run(command)
       case "block downsample": return try DownsampleCommand.run(command)
       case "block rewrite": return try RewriteCommand.run(command)
+      case "wal dump": return try WALDumpCommand.run(command)
+      case "wal verify": return try WALVerifyCommand.run(command)
+      case "wal repair": return try WALRepairCommand.run(command)
       case "promql query": return try await QueryCommand.run(command, isRange: false)
       case "promql query-range": return try await QueryCommand.run(command, isRange: true)
       case "promql explain": return try await QueryCommand.explain(command)

@@ -62,7 +62,14 @@ extension TextBuffer {
   mutating func appendSample(timestampMs: Int64, histogram: Histogram, startTimestampMs: Int64) {
     append(UInt8(ascii: "["))
     append(timestampMs)
-    append(histogram.kind == .int ? ",{\"kind\":\"int\",\"schema\":" : ",{\"kind\":\"float\",\"schema\":")
+    append(UInt8(ascii: ","))
+    appendHistogram(histogram)
+    appendSampleEnd(startTimestampMs: startTimestampMs)
+  }
+
+  /// A histogram's numbers as an object.
+  mutating func appendHistogram(_ histogram: Histogram) {
+    append(histogram.kind == .int ? "{\"kind\":\"int\",\"schema\":" : "{\"kind\":\"float\",\"schema\":")
     append(Int64(histogram.schema))
     append(",\"zero_threshold\":")
     appendDumped(histogram.zeroThreshold)
@@ -98,7 +105,6 @@ extension TextBuffer {
     append(",\"custom_values\":")
     append(histogram.customValues)
     append(UInt8(ascii: "}"))
-    appendSampleEnd(startTimestampMs: startTimestampMs)
   }
 
   private mutating func appendNegativeSpans(_ histogram: Histogram) {
