@@ -43,9 +43,16 @@ static inline tsdb_status series_get(tsdb_bytes_view message, tsdb_wire_samples 
     if (field.wire != WIRE_LENGTH) continue;
     switch (field.number) {
     case FIELD_LABELS: is_loose = true; break;
-    case FIELD_SAMPLES: status = wire_sample_get(field.bytes, samples, &cursor); break;
+    // Start timestamps are of version 2: here their fields are unknown ones.
+    case FIELD_SAMPLES:
+      status = wire_sample_get(field.bytes, samples, &cursor);
+      if (status == TSDB_OK) samples->start_timestamps_ms[cursor.sample - 1] = 0;
+      break;
     case FIELD_EXEMPLARS: status = exemplar_get(field.bytes, samples, &cursor); break;
-    case FIELD_HISTOGRAMS: status = wire_histogram_get(field.bytes, samples, &cursor); break;
+    case FIELD_HISTOGRAMS:
+      status = wire_histogram_get(field.bytes, samples, &cursor);
+      if (status == TSDB_OK) samples->histograms[cursor.histogram - 1].start_timestamp_ms = 0;
+      break;
     default: break;
     }
     if (status != TSDB_OK) return status;

@@ -8,7 +8,7 @@ import Testing
     refs.withUnsafeBufferPointer { refs in
       let list = tsdb_postings_native(refs.baseAddress, refs.count)
       let size = tsdb_postings_delta_size(list)
-      guard size != .max else { return (TSDB_ERR_ORDER, []) }
+      guard size != Int(bitPattern: UInt.max) else { return (TSDB_ERR_ORDER, []) }
       return withExactBytes([UInt8](repeating: 0, count: capacity ?? size)) { bytes, room in
         var written = 0
         let dst = UnsafeMutablePointer(mutating: bytes)

@@ -15,7 +15,7 @@ let allMessages: [(name: String, again: MessageAgain)] = [
   ("AlertInstanceMessage", again(AlertInstanceMessage.self)),
   ("AlertMessage", again(AlertMessage.self)),
   ("AnyMessage", again(AnyMessage.self)),
-  ("BlockHint", again(BlockHint.self)),
+  ("BlockHint", again(BlockHint.self)), ("BlockExtent", again(BlockExtent.self)),
   ("BucketSpanMessage", again(BucketSpanMessage.self)),
   ("ChunkMessage", again(ChunkMessage.self)),
   ("DroppedTargetMessage", again(DroppedTargetMessage.self)),
