@@ -7,6 +7,8 @@ public struct SeriesRequestHints: ProtobufMessage {
   public var blockMatchers: [LabelMatcherMessage] = []
   /// Whether the answer should say what it cost (`enable_query_stats`).
   public var wantsQueryStats: Bool = false
+  /// Whether the answer should name blocks with their times and resolutions (Apus' own; Thanos skips it).
+  public var wantsBlockExtents: Bool = false
 
   /// The message with every field at its default.
   public init() {}
@@ -15,6 +17,7 @@ public struct SeriesRequestHints: ProtobufMessage {
     switch field.number {
     case 1: blockMatchers.append(try reader.message())
     case 2: wantsQueryStats = try reader.bool()
+    case 1001: wantsBlockExtents = try reader.bool()
     default: break
     }
   }
@@ -22,6 +25,7 @@ public struct SeriesRequestHints: ProtobufMessage {
   public func write(to writer: inout ProtobufWriter) {
     writer.messages(field: 1, blockMatchers)
     writer.bool(field: 2, wantsQueryStats)
+    writer.bool(field: 1001, wantsBlockExtents)
   }
 }
 
@@ -56,7 +60,7 @@ public struct SeriesResponseHints: ProtobufMessage {
 public struct BlockHint: ProtobufMessage {
   /// Its ULID.
   public var id: String = ""
-  /// Times and resolution, which Apus' stores tell where statistics are asked for. Thanos skips it.
+  /// Times and resolution, which Apus' stores tell where they are asked for them. Thanos skips it.
   public var extent: BlockExtent?
 
   /// The message with every field at its default.

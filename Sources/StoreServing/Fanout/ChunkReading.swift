@@ -97,7 +97,7 @@ struct ChunkReading: Sendable {
     message.queryHints = hints
     if options.coverage != nil {
       var wanted = SeriesRequestHints()
-      wanted.wantsQueryStats = true
+      (wanted.wantsQueryStats, wanted.wantsBlockExtents) = (true, true)
       message.hints = AnyMessage(packing: wanted, named: "hintspb.SeriesRequestHints")
     }
     return message

@@ -50,7 +50,7 @@ extension LocalStore {
       answer.note(merger)
     }
     answer.isWhole = true
-    if options.sendsSeriesHints || hints?.wantsQueryStats == true { try await emit(answer.hintsMessage()) }
+    if options.sendsSeriesHints || hints?.wantsBlockExtents == true { try await emit(answer.hintsMessage()) }
   }
 }
 
@@ -196,9 +196,9 @@ private struct SeriesAnswer {
   /// Hints about how the answer came to be.
   mutating func hintsMessage() -> FramedMessages {
     var hints = SeriesResponseHints()
-    let wantsStatistics = self.hints?.wantsQueryStats == true
-    hints.queriedBlocks = queried.map { BlockHint($0, withExtent: wantsStatistics) }
-    if wantsStatistics {
+    let wantsExtents = self.hints?.wantsBlockExtents == true
+    hints.queriedBlocks = queried.map { BlockHint($0, withExtent: wantsExtents) }
+    if self.hints?.wantsQueryStats == true {
       stats.blocksQueried = Int64(queried.count)
       stats.seriesFetched = stats.seriesTouched
       stats.chunksFetched = stats.chunksTouched
