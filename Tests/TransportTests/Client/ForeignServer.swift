@@ -95,9 +95,10 @@ final class ForeignServer: Sendable {
                 self.send_response(200); self.send_header("Content-Length", "100"); self.end_headers()
                 self.wfile.write(b"0123456789"); self.wfile.flush(); self.close_connection = True
             elif path == "/hang":
-                self.send_response(200); self.send_header("Content-Length", "100"); self.end_headers()
-                self.wfile.write(b"0123456789"); self.wfile.flush()
                 try:
+                    # Who has left already is met while writing.
+                    self.send_response(200); self.send_header("Content-Length", "100"); self.end_headers()
+                    self.wfile.write(b"0123456789"); self.wfile.flush()
                     self.rfile.read(1)
                 finally: print("gone", file=sys.stderr, flush=True); self.close_connection = True
             elif path == "/refuse":
