@@ -188,6 +188,17 @@ tsdb_status tsdb_group_add(tsdb_aggregation aggregation, const double *row, size
   return TSDB_OK;
 }
 
+tsdb_status tsdb_groups_add(tsdb_aggregation aggregation, const double *rows, size_t row_count, size_t steps,
+                            const size_t *row_groups, double *const *groups) {
+  for (size_t row = 0; row < row_count; row++) {
+    double *group = groups[row_groups[row]];
+    tsdb_group_rows places = {group, group + steps, group + 2 * steps};
+    tsdb_status status = tsdb_group_add(aggregation, rows + row * steps, steps, &places);
+    if (status != TSDB_OK) return status;
+  }
+  return TSDB_OK;
+}
+
 /// Two means of avg become one; both are brought to means first, as the sum may not hold.
 static void avg_join_step(double other_sum, double other_rest, double other_count, double *sum, double *rest,
                           double *count) {

@@ -95,4 +95,24 @@ public protocol SeriesPart: Sendable {
   func appendLabels(to sets: inout LabelSets) throws
   /// Replaces what `columns` hold by the samples of series `index`, ascending by time, each time once.
   func decode(_ index: Int, into columns: inout SampleColumns) throws
+  /// The newest float in (timeMs - lookbackMs, timeMs] of each series; nil where that is known by decoding alone.
+  func newest(at timeMs: Int64, lookbackMs: Int64) -> NewestSamples?
+}
+
+extension SeriesPart {
+  /// Series must be decoded.
+  public func newest(at timeMs: Int64, lookbackMs: Int64) -> NewestSamples? { nil }
+}
+
+/// The newest samples of many series at one time.
+public struct NewestSamples: Sendable {
+  /// One a series; the bits of a stale marker where there is none, and where the series is left.
+  public var values: [Double] = []
+  /// Series of which it is not known, ascending: they must be decoded.
+  public var left: [Int] = []
+  /// How many samples were looked at.
+  public var sampleCount = 0
+
+  /// Of no series.
+  public init() {}
 }

@@ -50,6 +50,19 @@ public struct LabelSets: Sendable {
     ends.append(bytes.count)
   }
 
+  /// Adds the sets `range` of another.
+  public mutating func append(_ other: LabelSets, _ range: Range<Int>) {
+    guard !range.isEmpty else { return }
+    if ends.isEmpty, range == 0..<other.count {
+      self = other
+      return
+    }
+    let start = range.lowerBound == 0 ? 0 : other.ends[range.lowerBound - 1]
+    let distance = bytes.count - start
+    bytes += other.bytes[start..<other.ends[range.upperBound - 1]]
+    for end in other.ends[range] { ends.append(end + distance) }
+  }
+
   /// Lets `body` write `count` sets of at most `bytes` bytes behind those that are there: it gets the place of the first, and
   /// an array for where each ends, counted from there, and returns whether it could. If not, nothing is added.
   package mutating func append(

@@ -4,7 +4,11 @@ internal import TSModel
 /// Sorts rows into groups by their labels.
 struct Grouping {
   private let filter: LabelFilter
-  private var places: [[UInt8]: Int] = [:]
+  /// Groups by the hash of their labels: the first one that has it.
+  private var places: [UInt64: Int] = [:]
+  /// Groups whose hash another one had before.
+  private var others: [[UInt8]: Int] = [:]
+  private var key: [UInt8] = []
   /// The labels of each group, in the order in which groups came up.
   private(set) var labels = LabelSets()
 
@@ -19,11 +23,21 @@ struct Grouping {
 
   /// The group of a series with these labels.
   mutating func group(of set: LabelBytes) -> Int {
-    let key = filter.apply(set)
-    if let place = places[key] { return place }
-    let place = places.count
-    places[key] = place
+    if filter.keepsNone, count == 1 { return 0 }
+    filter.apply(set, into: &key)
+    let hash = labelBytesHash(key[...])
+    guard let place = places[hash] else {
+      places[hash] = count
+      return add()
+    }
+    if labels[place] == key[...] { return place }
+    if let place = others[key] { return place }
+    others[key] = count
+    return add()
+  }
+
+  private mutating func add() -> Int {
     labels.append(key[...])
-    return place
+    return count - 1
   }
 }

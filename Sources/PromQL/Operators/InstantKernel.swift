@@ -21,6 +21,11 @@ struct InstantKernel: RowKernel {
 
   var wantsStaleMarkers: Bool { true }
 
+  var newestAt: (timeMs: Int64, lookbackMs: Int64)? {
+    guard yields == .value, !refusesHistograms, !window.isFixed, window.grid.count == 1 else { return nil }
+    return (window.grid.startMs, window.lookbackMs)
+  }
+
   func evaluate(
     _ samples: borrowing SampleColumns, _ labels: LabelBytes, into batch: VectorBatch, row: Int,
     _ scratch: inout KernelScratch

@@ -49,36 +49,6 @@ func labelText(_ set: LabelBytes, _ name: [UInt8]) -> String {
   String(decoding: labelValue(set, name), as: UTF8.self)
 }
 
-/// Which labels of a set remain.
-struct LabelFilter: Sendable {
-  /// Sorted.
-  private let names: [[UInt8]]
-  private let keeps: Bool
-
-  /// Only labels of these names.
-  static func keeping(_ names: some Sequence<[UInt8]>) -> LabelFilter { LabelFilter(names: names, keeps: true) }
-  /// All labels but those of these names.
-  static func dropping(_ names: some Sequence<[UInt8]>) -> LabelFilter { LabelFilter(names: names, keeps: false) }
-  /// All labels but those that tell of the metric.
-  static let withoutMetadata = dropping(LabelNames.metadata)
-
-  private init(names: some Sequence<[UInt8]>, keeps: Bool) {
-    self.names = names.sorted { compareBytes($0, $1) < 0 }
-    self.keeps = keeps
-  }
-
-  /// The bytes of the labels of `set` that remain.
-  func apply(_ set: LabelBytes) -> [UInt8] {
-    var result: [UInt8] = []
-    if keeps && names.isEmpty { return result }
-    result.reserveCapacity(set.count)
-    for label in LabelBytesIterator(set) where names.contains(where: { label.name.elementsEqual($0) }) == keeps {
-      result += label.whole
-    }
-    return result
-  }
-}
-
 /// Changes labels of one set.
 struct LabelEditor {
   private var labels: [(name: [UInt8], value: [UInt8])]

@@ -11,11 +11,15 @@ protocol RowKernel: Sendable {
     _ samples: borrowing SampleColumns, _ labels: LabelBytes, into batch: VectorBatch, row: Int,
     _ scratch: inout KernelScratch
   ) throws
+  /// The time T and the lookback where a row's only value is the newest sample in (T - lookback, T]; nil of other kernels.
+  var newestAt: (timeMs: Int64, lookbackMs: Int64)? { get }
   /// Counts the samples that the steps of a row look at, after it was evaluated.
   func count(_ samples: borrowing SampleColumns, _ batch: VectorBatch, row: Int, into tally: inout SampleTally)
 }
 
 extension RowKernel {
+  var newestAt: (timeMs: Int64, lookbackMs: Int64)? { nil }
+
   /// Each value of the row is a sample.
   func count(_ samples: borrowing SampleColumns, _ batch: VectorBatch, row: Int, into tally: inout SampleTally) {
     tally.add(row: row, of: batch)
@@ -109,29 +113,65 @@ private struct PartWork: Sendable {
   let operation: Operation?
   let context: QueryContext
 
+  /// What is used again from series to series.
+  private struct Workplace: ~Copyable {
+    var samples = SampleColumns()
+    var scratch = KernelScratch()
+    var tally: SampleTally
+    var readCount = 0
+  }
+
   func rows(of part: any SeriesPart) throws -> VectorBatch {
     let batch = try VectorBatch(stepCount: grid.count, capacity: part.count, budget: context.budget)
     var sets = LabelSets()
     try part.appendLabels(to: &sets)
-    var samples = SampleColumns()
-    var scratch = KernelScratch()
-    var tally = SampleTally(stepCount: counts == nil ? 0 : grid.count)
-    var read = 0
-    for index in 0..<part.count {
+    var place = Workplace(tally: SampleTally(stepCount: counts == nil ? 0 : grid.count))
+    if !labelChange.dropsName, let (timeMs, lookbackMs) = kernel.newestAt,
+      let newest = part.newest(at: timeMs, lookbackMs: lookbackMs)
+    {
+      // Series of which that is known need no look of their own.
+      var next = 0
+      for left in newest.left {
+        try append(newest.values, next..<left, sets, to: batch, &place)
+        try decode(part, left..<left + 1, sets, into: batch, &place)
+        next = left + 1
+      }
+      try append(newest.values, next..<newest.values.count, sets, to: batch, &place)
+      place.readCount += newest.sampleCount
+    } else {
+      try decode(part, 0..<part.count, sets, into: batch, &place)
+    }
+    counts?.add(place.tally)
+    operation?.read(samples: place.readCount)
+    return batch
+  }
+
+  /// Rows of one value each.
+  private func append(
+    _ values: [Double], _ range: Range<Int>, _ sets: LabelSets, to batch: VectorBatch, _ place: inout Workplace
+  ) throws {
+    guard !range.isEmpty else { return }
+    let first = batch.count
+    try batch.append(values, range, labels: sets)
+    if counts != nil { for row in first..<batch.count { place.tally.add(row: row, of: batch) } }
+  }
+
+  /// Rows of series that are decoded, one after the other.
+  private func decode(
+    _ part: any SeriesPart, _ range: Range<Int>, _ sets: LabelSets, into batch: VectorBatch, _ place: inout Workplace
+  ) throws {
+    for index in range {
       if index % 64 == 0 { try context.checkCancellation() }
-      try part.decode(index, into: &samples)
-      read += samples.floats.count + samples.histogramCount
-      if !kernel.wantsStaleMarkers { samples.removeStaleMarkers() }
-      if !keepsBuckets { samples.keepStatistics(from: minTimeMs) }
+      try part.decode(index, into: &place.samples)
+      place.readCount += place.samples.floats.count + place.samples.histogramCount
+      if !kernel.wantsStaleMarkers { place.samples.removeStaleMarkers() }
+      if !keepsBuckets { place.samples.keepStatistics(from: minTimeMs) }
       let row = try batch.openRow()
-      try kernel.evaluate(samples, sets[index], into: batch, row: row, &scratch)
-      if counts != nil { kernel.count(samples, batch, row: row, into: &tally) }
+      try kernel.evaluate(place.samples, sets[index], into: batch, row: row, &place.scratch)
+      if counts != nil { kernel.count(place.samples, batch, row: row, into: &place.tally) }
       guard batch.hasValues(row) else { continue }
       labelChange.close(batch, sets[index], dropsName: false)
     }
-    counts?.add(tally)
-    operation?.read(samples: read)
-    return batch
   }
 }
 

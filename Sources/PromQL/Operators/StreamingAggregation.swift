@@ -32,6 +32,8 @@ final class StreamingAggregation: VectorOperator {
   private var floats: FloatAccumulators
   private var histograms: HistogramAccumulators
   private var dropsName: [Bool] = []
+  /// The group of each row of a batch.
+  private var groups: [Int] = []
   private var isDone = false
 
   /// `site` is that of the aggregated expression.
@@ -50,16 +52,22 @@ final class StreamingAggregation: VectorOperator {
     isDone = true
     while let batch = try await child.next() {
       try context.checkCancellation()
+      groups.removeAll(keepingCapacity: true)
       for row in 0..<batch.count {
-        try checkTask()
         let group = grouping.group(of: batch.labels[row])
         if group == dropsName.count {
+          try checkTask()
           dropsName.append(false)
           try floats.addGroup(labelBytes: grouping.labels[grouping.count - 1].count)
         }
         if batch.dropsName[row] { dropsName[group] = true }
-        try unsafe floats.add(batch.floats(row), to: group)
-        if batch.hasHistograms { add(histogramsOf: row, of: batch, to: group) }
+        groups.append(group)
+      }
+      try floats.add(batch, to: groups)
+      guard batch.hasHistograms else { continue }
+      for row in 0..<batch.count {
+        try checkTask()
+        add(histogramsOf: row, of: batch, to: groups[row])
       }
     }
     return try result()
@@ -99,7 +107,7 @@ final class StreamingAggregation: VectorOperator {
 @safe struct FloatAccumulators: ~Copyable {
   private let aggregate: StreamingAggregate
   private let stepCount: Int
-  private var groups: [UnsafeMutableBufferPointer<Double>] = unsafe []
+  private var groups: [UnsafeMutablePointer<Double>?] = unsafe []
   private var charge: BudgetCharge
 
   init(_ aggregate: StreamingAggregate, stepCount: Int, budget: QueryBudget) throws {
@@ -109,36 +117,39 @@ final class StreamingAggregation: VectorOperator {
   }
 
   deinit {
-    for group in unsafe groups.indices { unsafe groups[group].deallocate() }
+    for group in unsafe groups.indices { unsafe groups[group]?.deallocate() }
   }
 
   /// Room for one more group, whose labels take `labelBytes` in the table of groups.
   mutating func addGroup(labelBytes: Int) throws {
     try charge.grow(by: 3 * stepCount * 8 + 2 * labelBytes + 96)
-    let rows = UnsafeMutableBufferPointer<Double>.allocate(capacity: 3 * stepCount)
-    unsafe tsdb_row_clear(rows.baseAddress, 3 * stepCount)
+    let rows = UnsafeMutablePointer<Double>.allocate(capacity: 3 * stepCount)
+    unsafe tsdb_row_clear(rows, 3 * stepCount)
     unsafe groups.append(rows)
   }
 
   /// Whether a group has a value at a step.
   func hasValue(_ group: Int, _ step: Int) -> Bool {
     let place = aggregate == .count ? 2 * stepCount + step : step
-    return unsafe groups[group][place].bitPattern != absentBits
+    return unsafe groups[group]?[place].bitPattern ?? absentBits != absentBits
   }
 
   /// Counts something that is no float.
   func countOne(_ group: Int, _ step: Int) {
     let place = aggregate == .count ? 2 * stepCount + step : step
-    let old = unsafe groups[group][place]
-    unsafe groups[group][place] = aggregate == .group || old.bitPattern == absentBits ? 1 : old + 1
+    guard let rows = unsafe groups[group] else { return }
+    let old = unsafe rows[place]
+    unsafe rows[place] = aggregate == .group || old.bitPattern == absentBits ? 1 : old + 1
   }
 
-  /// Adds the values of one row.
-  func add(_ row: UnsafeMutableBufferPointer<Double>, to group: Int) throws {
-    var rows = unsafe self.rows(group)
-    try check(
-      unsafe tsdb_group_add(aggregate.core, row.baseAddress, stepCount, &rows),
-      "add a series to a group of \(aggregate.name)")
+  /// Adds the values of rows to their groups.
+  func add(_ batch: VectorBatch, to groups: [Int]) throws {
+    let status = unsafe batch.withRows { rows in
+      unsafe self.groups.withUnsafeBufferPointer { all in
+        unsafe tsdb_groups_add(aggregate.core, rows.baseAddress, groups.count, stepCount, groups, all.baseAddress)
+      }
+    }
+    try check(status, "add series to groups of \(aggregate.name)")
   }
 
   /// Writes the results of a group.
@@ -150,7 +161,7 @@ final class StreamingAggregation: VectorOperator {
   }
 
   private func rows(_ group: Int) -> tsdb_group_rows {
-    let base = unsafe groups[group].baseAddress
+    let base = unsafe groups[group]
     return unsafe tsdb_group_rows(
       value: base, rest: base.map { unsafe $0 + stepCount }, count: base.map { unsafe $0 + 2 * stepCount })
   }

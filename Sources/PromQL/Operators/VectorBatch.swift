@@ -65,6 +65,11 @@ let absent = Double(bitPattern: absentBits)
     return unsafe UnsafeMutableBufferPointer(rebasing: storage[start..<start + stepCount])
   }
 
+  /// Calls `body` with the floats of all rows, one row behind the other.
+  func withRows<Result>(_ body: (UnsafeMutableBufferPointer<Double>) throws -> Result) rethrows -> Result {
+    try unsafe body(UnsafeMutableBufferPointer(rebasing: storage[..<(count * stepCount)]))
+  }
+
   /// The index of the histogram at `step` of row `row`; -1 where there is none.
   func histogram(_ row: Int, _ step: Int) -> Int32 { indices.isEmpty ? -1 : indices[row * stepCount + step] }
 
@@ -109,24 +114,8 @@ let absent = Double(bitPattern: absentBits)
     try budget.checkSamples()
     try checkTask()
     let row = count
-    let besides = labels.usedBytes + dropsName.count + 4 * indices.count
-    if besides > chargedBesides {
-      // Arrays grow ahead of what they hold.
-      let ahead = besides + besides / 2 + 4096
-      try charge.grow(by: ahead - chargedBesides)
-      chargedBesides = ahead
-    }
-    if unsafe (row + 1) * stepCount > storage.count {
-      let capacity = unsafe max(row + 1, 2 * (storage.count / max(1, stepCount)))
-      unsafe try charge.grow(by: (capacity * stepCount - storage.count) * 8)
-      let larger = UnsafeMutableBufferPointer<Double>.allocate(capacity: capacity * stepCount)
-      _ = unsafe larger.update(fromContentsOf: storage[..<(row * stepCount)])
-      unsafe storage.deallocate()
-      unsafe storage = larger
-      if !indices.isEmpty {
-        unsafe indices += Array(repeating: -1, count: storage.count - indices.count)
-      }
-    }
+    try chargeBesides()
+    try reserve(rows: row + 1)
     unsafe floats(row).update(repeating: absent)
     if !indices.isEmpty {
       for step in 0..<stepCount { indices[row * stepCount + step] = -1 }
@@ -134,13 +123,66 @@ let absent = Double(bitPattern: absentBits)
     return row
   }
 
-  /// Ends the row that `openRow` began.
-  func closeRow(_ set: LabelBytes, dropsName: Bool) {
-    let samples = SampleWeight.of(row: count, self)
+  private func hold(_ samples: Int) {
     budget.hold(samples)
     heldSamples += samples
+  }
+
+  /// Charges what labels, marks and indices take by now.
+  private func chargeBesides() throws {
+    let besides = labels.usedBytes + dropsName.count + 4 * indices.count
+    guard besides > chargedBesides else { return }
+    // Arrays grow ahead of what they hold.
+    let ahead = besides + besides / 2 + 4096
+    try charge.grow(by: ahead - chargedBesides)
+    chargedBesides = ahead
+  }
+
+  private func reserve(rows: Int) throws {
+    guard unsafe rows * stepCount > storage.count else { return }
+    let capacity = unsafe max(rows, 2 * (storage.count / max(1, stepCount)))
+    unsafe try charge.grow(by: (capacity * stepCount - storage.count) * 8)
+    let larger = UnsafeMutableBufferPointer<Double>.allocate(capacity: capacity * stepCount)
+    _ = unsafe larger.update(fromContentsOf: storage[..<(count * stepCount)])
+    unsafe storage.deallocate()
+    unsafe storage = larger
+    if !indices.isEmpty {
+      unsafe indices += Array(repeating: -1, count: storage.count - indices.count)
+    }
+  }
+
+  /// Ends the row that `openRow` began.
+  func closeRow(_ set: LabelBytes, dropsName: Bool) {
+    hold(SampleWeight.of(row: count, self))
     labels.append(set)
     self.dropsName.append(dropsName)
+  }
+
+  /// Adds a row for each value of `range` that is not absent, with the labels of that index. Rows must have one step.
+  func append(_ values: [Double], _ range: Range<Int>, labels sets: LabelSets) throws {
+    precondition(stepCount == 1, "a value for \(stepCount) steps")
+    guard !range.isEmpty else { return }
+    let first = try openRow()
+    try reserve(rows: first + range.count)
+    var row = first
+    for index in range where values[index].bitPattern != absentBits {
+      unsafe storage[row] = values[index]
+      row += 1
+    }
+    if row - first == range.count {
+      labels.append(sets, range)
+    } else {
+      for index in range where values[index].bitPattern != absentBits { labels.append(sets[index]) }
+    }
+    let added = row - first
+    guard added > 0 else { return }
+    if !indices.isEmpty { for place in first..<row { indices[place] = -1 } }
+    dropsName.append(contentsOf: repeatElement(false, count: added))
+    // As if they had come one by one: there is a look before each.
+    hold(added - 1)
+    try budget.checkSamples()
+    hold(1)
+    try chargeBesides()
   }
 
   /// Adds row `row` of `other`, with other labels if `set` is given. Histograms are copied unless the pool is the same.

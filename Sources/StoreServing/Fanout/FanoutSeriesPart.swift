@@ -20,6 +20,14 @@ struct FanoutSeriesPart: SeriesPart {
 
   func appendLabels(to sets: inout LabelSets) throws { try merged.appendLabels(to: &sets) }
 
+  func newest(at timeMs: Int64, lookbackMs: Int64) -> NewestSamples? {
+    // What is outside of the time that was asked for does not count, whatever a store sent.
+    guard reading.timeRange.minTimeMs <= timeMs &- lookbackMs &+ 1, timeMs <= reading.timeRange.maxTimeMs else {
+      return nil
+    }
+    return merged.newest(at: timeMs, lookbackMs: lookbackMs)
+  }
+
   /// A chunk that cannot be decoded costs its samples and a warning; the query, where no part may be missing.
   func decode(_ index: Int, into columns: inout SampleColumns) throws {
     columns.removeAll()

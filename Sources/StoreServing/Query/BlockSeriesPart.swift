@@ -17,6 +17,11 @@ struct BlockSeriesPart: SeriesPart {
 
   func appendLabels(to sets: inout LabelSets) throws { try merged.appendLabels(to: &sets) }
 
+  func newest(at timeMs: Int64, lookbackMs: Int64) -> NewestSamples? {
+    let newest = merged.newest(at: timeMs, lookbackMs: lookbackMs)
+    return merged.hasFault ? nil : newest
+  }
+
   /// A chunk that cannot be decoded costs its samples and a warning.
   func decode(_ index: Int, into columns: inout SampleColumns) throws {
     columns.removeAll()

@@ -1,5 +1,6 @@
 // Series as the merge gives them: labels and chunks where they lie in windows, which are kept as long as this is.
 internal import CTSDB
+internal import PromQL
 internal import Storage
 internal import TSModel
 
@@ -73,6 +74,23 @@ internal import TSModel
     let bytes = unsafe RawSpan(
       _unsafeBytes: UnsafeRawBufferPointer(start: UnsafeRawPointer(chunk.data), count: Int(chunk.size)))
     unsafe try decoder.append(bytes, encoding: ChunkEncoding(rawValue: chunk.encoding), to: &columns)
+  }
+
+  /// The newest samples of all series at one time (chunks_newest.h). Series that are left must be decoded.
+  func newest(at timeMs: Int64, lookbackMs: Int64) -> NewestSamples {
+    var newest = NewestSamples()
+    newest.values = unsafe [Double](unsafeUninitializedCapacity: count) { values, valueCount in
+      newest.left = unsafe [Int](unsafeUninitializedCapacity: count) { left, leftCount in
+        var sampleCount: UInt64 = 0
+        if let first = values.baseAddress {
+          leftCount = unsafe tsdb_chunks_newest(
+            chunks.baseAddress, chunkStarts, count, timeMs, lookbackMs, first, left.baseAddress, &sampleCount)
+        }
+        newest.sampleCount = Int(clamping: sampleCount)
+      }
+      valueCount = count
+    }
+    return newest
   }
 
   /// How many samples a chunk says that it has; 0 of chunks of aggregates.

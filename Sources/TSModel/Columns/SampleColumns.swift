@@ -24,6 +24,8 @@ public struct SampleColumns: ~Copyable {
   /// Forgets the samples and keeps the memory.
   public mutating func removeAll() {
     floats.removeAll()
+    // Most series have none: this is called for each of them.
+    guard !histogramIndices.isEmpty else { return }
     histogramTimesMs.removeAll(keepingCapacity: true)
     histogramStartTimesMs.removeAll(keepingCapacity: true)
     histogramIndices.removeAll(keepingCapacity: true)

@@ -61,6 +61,15 @@ static inline bool tsdb_aggregation_needs_count(tsdb_aggregation aggregation) {
 /// Cost:    O(steps): sum about 0.4 ns a step.
 tsdb_status tsdb_group_add(tsdb_aggregation aggregation, const double *row, size_t steps, const tsdb_group_rows *group);
 
+/// Adds rows to their groups, one after the other, as tsdb_group_add does.
+///
+/// Shapes:  rows[row_count * steps]; row_groups[row_count]: indices into groups; each of groups has 3 * steps numbers: those of
+///          tsdb_group_rows' value, rest and count.
+/// Returns: TSDB_OK; TSDB_ERR_ARGUMENT for an aggregation that does not exist.
+/// Cost:    as tsdb_group_add.
+tsdb_status tsdb_groups_add(tsdb_aggregation aggregation, const double *rows, size_t row_count, size_t steps,
+                            const size_t *row_groups, double *const *groups);
+
 /// Adds all members of another group's state, which come after this one's. Sums of sums are not bit for bit the sum of all:
 /// use it where series were cut into ranges that do not depend on how many cores there are.
 tsdb_status tsdb_group_join(tsdb_aggregation aggregation, const tsdb_group_rows *other, size_t steps,
