@@ -83,6 +83,10 @@ public struct LabelSets: Sendable {
       written = newEnds.last ?? 0
     }
     guard isWritten else { return false }
+    if ends.isEmpty {
+      (bytes, ends) = (added, newEnds)
+      return true
+    }
     bytes += added
     ends.reserveCapacity(ends.count + count)
     for end in newEnds { ends.append(start + end) }

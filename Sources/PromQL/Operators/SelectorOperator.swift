@@ -70,7 +70,9 @@ final class SelectorOperator: VectorOperator {
       self.stream = stream
     }
     var parts: [any SeriesPart] = []
-    while parts.count < context.options.parallelism, !isAtEnd {
+    // Where a part is little work, waiting for the tasks would be much of it.
+    let partCount = context.options.parallelism * (grid.count <= 16 ? 4 : 1)
+    while parts.count < partCount, !isAtEnd {
       guard let part = try await stream.next() else {
         isAtEnd = true
         break
@@ -84,14 +86,16 @@ final class SelectorOperator: VectorOperator {
       for part in parts { ready.append(try work.rows(of: part)) }
       return
     }
-    let work = work
-    ready = try await withThrowingTaskGroup(of: (Int, VectorBatch).self) { group in
-      for (index, part) in parts.enumerated() {
-        group.addTask { (index, try work.rows(of: part)) }
+    let (work, parallelism) = (work, context.options.parallelism)
+    let perTask = (parts.count + parallelism - 1) / parallelism
+    ready = try await withThrowingTaskGroup(of: (Int, [VectorBatch]).self) { group in
+      for start in stride(from: 0, to: parts.count, by: perTask) {
+        let own = Array(parts[start..<min(parts.count, start + perTask)])
+        group.addTask { (start, try own.map(work.rows(of:))) }
       }
-      var batches: [(Int, VectorBatch)] = []
+      var batches: [(Int, [VectorBatch])] = []
       for try await batch in group { batches.append(batch) }
-      return batches.sorted { $0.0 < $1.0 }.map(\.1)
+      return batches.sorted { $0.0 < $1.0 }.flatMap(\.1)
     }
   }
 

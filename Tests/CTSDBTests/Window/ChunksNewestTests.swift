@@ -34,7 +34,7 @@ import Testing
 
   private func newest(
     _ series: [[(times: ClosedRange<Int64>, bytes: [UInt8])]], at time: Int64, lookback: Int64,
-    encoding: UInt8 = UInt8(TSDB_CHUNK_XOR.rawValue)
+    encoding: UInt8 = UInt8(TSDB_CHUNK_XOR)
   ) -> (values: [UInt64], left: [Int]) {
     var chunks: [tsdb_wire_chunk] = []
     var starts = [0]
@@ -91,7 +91,7 @@ import Testing
         [(900...1100, backwards)], [(0...9000, [])], [(-5...9000, encodeXOR(second).bytes)],
       ], at: 5000, lookback: 300_000)
     #expect(result.left == [1, 2, 3, 5, 6, 7])
-    #expect(result.values[0] == 5.0.bitPattern && result.values[4] == absentBits)
+    #expect(result.values[0] == (5.0).bitPattern && result.values[4] == absentBits)
     #expect(newest([[plain]], at: 5000, lookback: 300_000, encoding: 2).left == [0])
     // Chunks that are too old are not looked at.
     #expect(newest([[(0...9000, [])]], at: 400_000, lookback: 300_000).left.isEmpty)
@@ -113,7 +113,7 @@ import Testing
   @Test func timesAtTheEndsOfTheirRange() {
     let samples = [FloatSample(.min, 1), FloatSample(.max, 2)]
     let chunk = (times: Int64.min...Int64.max, bytes: encodeXOR(samples).bytes)
-    #expect(newest([[chunk]], at: .max, lookback: 1).values == [2.0.bitPattern])
+    #expect(newest([[chunk]], at: .max, lookback: 1).values == [(2.0).bitPattern])
     #expect(newest([[chunk]], at: .min, lookback: .max).left.count <= 1)
   }
 }
