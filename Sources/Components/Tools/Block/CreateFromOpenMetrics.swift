@@ -13,7 +13,6 @@ struct OpenMetricsImport {
 
   private let folder: String
   private let rangeMs: Int64
-  private var parser = OpenMetricsParser()
   private var seriesOfKey: [[UInt8]: Int] = [:]
   private var labels: [Labels] = []
   private var spill: SampleSpill
@@ -45,46 +44,43 @@ struct OpenMetricsImport {
   }
 
   private mutating func read(_ path: String) throws {
-    var reader = try LineReader(path: path, lineBytesMax: 1 << 24)
-    var series = 0
-    var hasEnd = false
-    while let range = try reader.next() {
-      if hasEnd { throw InputError(source: reader.name, line: reader.lineNumber, message: "text after # EOF") }
-      do {
-        switch try parser.parse(reader.bytes(range)) {
-        case .metadata: break
-        case .end: hasEnd = true
-        case .sample(let timestampMs, let value):
-          guard reader.lineIsComplete else {
-            throw OpenMetricsError(message: "the line does not end: the text was cut short")
-          }
-          if !parser.isSameSeries { series = seriesIndex() }
-          let labels = labels
-          try spill.add(SpilledSample(series: series, timestampMs: timestampMs, value: value)) {
-            labels[$0] < labels[$1]
-          }
+    var lines = try LineReader(path: path, lineBytesMax: 1 << 24)
+    var reader = ExpositionReader(.openMetrics, options: [.requiresTimestamps, .allowsNameless])
+    do {
+      while let range = try lines.nextLines() {
+        var at = 0
+        while at < range.count {
+          at = try reader.read(lines.bytes(range), from: at)
+          try take(reader)
         }
-      } catch let error as OpenMetricsError {
-        throw InputError(source: reader.name, line: reader.lineNumber, message: error.message)
       }
+    } catch let error as ExpositionError {
+      throw InputError(source: lines.name, line: error.line, message: error.message)
     }
-    if !hasEnd {
+    if !reader.hasEnd {
       throw InputError(
-        source: reader.name, line: reader.lineNumber, message: "# EOF is missing: the text was cut short")
+        source: lines.name, line: reader.lineCount, message: "# EOF is missing: the text was cut short")
     }
   }
 
-  /// The number of the parser's last series.
-  private mutating func seriesIndex() -> Int {
-    if let known = seriesOfKey[parser.key] { return known }
-    let parts = parser.key.split(separator: 0xFF, omittingEmptySubsequences: false).dropLast()
-      .map { String(decoding: $0, as: UTF8.self) }
-    var pairs: [Labels.Label] = []
-    for at in stride(from: 0, to: parts.count - 1, by: 2) {
-      pairs.append(Labels.Label(name: parts[at], value: parts[at + 1]))
+  /// Takes the samples of a batch.
+  private mutating func take(_ batch: borrowing ExpositionReader) throws {
+    let numbers = (0..<batch.seriesCount).map { seriesIndex(of: batch, at: $0) }
+    let labels = labels
+    for sample in 0..<batch.sampleCount {
+      let series = numbers[Int(batch.series[sample])]
+      try spill.add(
+        SpilledSample(series: series, timestampMs: batch.timestampsMs[sample], value: batch.values[sample])
+      ) { labels[$0] < labels[$1] }
     }
-    labels.append(Labels(labels: pairs))
-    seriesOfKey[parser.key] = labels.count - 1
+  }
+
+  /// The number of a series of the batch.
+  private mutating func seriesIndex(of batch: borrowing ExpositionReader, at index: Int) -> Int {
+    let key = batch.labelBlob(at: index)
+    if let known = seriesOfKey[key] { return known }
+    labels.append(batch.labels(at: index))
+    seriesOfKey[key] = labels.count - 1
     return labels.count - 1
   }
 

@@ -77,7 +77,29 @@ struct LineReader: ~Copyable {
     }
   }
 
-  /// A part of the buffer, valid until the next call of `next`.
+  /// Where the next lines lie in the buffer, all that are there, with their line feeds; at the end also one without. Nil at the end.
+  /// `lineNumber` is that of the last one then; `lineOffset` is not told.
+  mutating func nextLines() throws -> Range<Int>? {
+    var searched = start
+    while true {
+      if let feed = lastFeed(from: searched) { return take(upTo: feed + 1) }
+      if isAtEnd { return start == end ? nil : take(upTo: end) }
+      searched = end - start
+      try fill()
+    }
+  }
+
+  private mutating func take(upTo index: Int) -> Range<Int> {
+    let range = start..<index
+    var lines = 0
+    for byte in buffer[range] where byte == 10 { lines += 1 }
+    lineIsComplete = buffer[index - 1] == 10
+    advance(past: index)
+    lineNumber += lines - (lineIsComplete ? 1 : 0)
+    return range
+  }
+
+  /// A part of the buffer, valid until the next call of `next` or `nextLines`.
   @_lifetime(borrow self)
   func bytes(_ range: Range<Int>) -> Span<UInt8> { buffer.span.extracting(range) }
 
@@ -96,6 +118,10 @@ struct LineReader: ~Copyable {
       else { return nil }
       return unsafe base.distance(to: UnsafeRawPointer(found))
     }
+  }
+
+  private func lastFeed(from index: Int) -> Int? {
+    unsafe buffer.withUnsafeBytes { bytes in unsafe bytes[index..<end].lastIndex(of: 10) }
   }
 
   private mutating func advance(past index: Int) {
