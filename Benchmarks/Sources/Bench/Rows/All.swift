@@ -2,7 +2,7 @@
 
 let allRows: [Row] =
   yardstickRows + crcRows + xorRows + histogramRows + postingsRows + regexRows + indexRows + blockRows
-  + seriesResponseRows + remoteWriteRows + compactionRows + walRows + queryRows + networkRows
+  + seriesResponseRows + remoteWriteRows + expositionRows + compactionRows + walRows + queryRows + networkRows
 
 /// Nobody's code here: how fast memory and libsnappy are on this machine.
 let yardstickRows: [Row] = [
