@@ -29,6 +29,10 @@ size_t tsdb_stale_remove(int64_t *timestamps_ms, double *values, int64_t *start_
   return kept;
 }
 
+bool tsdb_timestamps_equal(const int64_t *a, const int64_t *b, size_t count) {
+  return count == 0 || memcmp(a, b, count * sizeof *a) == 0;
+}
+
 tsdb_status tsdb_window_find(const int64_t *timestamps_ms, size_t count, const tsdb_step_grid *grid, int64_t range_ms,
                              tsdb_window *out_bounds) {
   tsdb_status status = window_check(count, grid, range_ms);

@@ -50,6 +50,17 @@ public struct LabelSets: Sendable {
     ends.append(bytes.count)
   }
 
+  /// Adds a set of at most `size` bytes that `body` writes; it returns how many they are.
+  package mutating func append(upTo size: Int, _ body: (UnsafeMutableBufferPointer<UInt8>) -> Int) {
+    let start = bytes.count
+    bytes.append(contentsOf: repeatElement(0, count: size))
+    let written = unsafe bytes.withUnsafeMutableBufferPointer { all in
+      unsafe body(UnsafeMutableBufferPointer(rebasing: all[start...]))
+    }
+    bytes.removeLast(size - written)
+    closeSet()
+  }
+
   /// Adds the sets `range` of another.
   public mutating func append(_ other: LabelSets, _ range: Range<Int>) {
     guard !range.isEmpty else { return }

@@ -8,6 +8,8 @@ struct KernelScratch {
   var times: [Int64] = []
   var startTimes: [Int64] = []
   var marks: [UInt32] = []
+  /// The metric name of the last series that was seen to be a counter's.
+  var counterName: [UInt8] = []
   /// The windows of the last series.
   private(set) var bounds: [tsdb_window] = []
 
@@ -34,7 +36,9 @@ struct KernelScratch {
 
   private func isKnown(_ times: Span<Int64>) -> Bool {
     unsafe times.withUnsafeBufferPointer { times in
-      unsafe known.withUnsafeBufferPointer { known in unsafe times.elementsEqual(known) }
+      unsafe known.withUnsafeBufferPointer { known in
+        unsafe tsdb_timestamps_equal(times.baseAddress, known.baseAddress, times.count)
+      }
     }
   }
 }

@@ -33,12 +33,23 @@ struct LabelFilter: Sendable {
   func apply(_ set: LabelBytes, into result: inout [UInt8]) {
     guard !keepsNone, !set.isEmpty else { return result.removeAll(keepingCapacity: true) }
     if result.count < set.count { result.append(contentsOf: repeatElement(0, count: set.count - result.count)) }
+    let size = unsafe result.withUnsafeMutableBufferPointer { unsafe apply(set, into: $0) }
+    result.removeLast(result.count - size)
+  }
+
+  /// Writes the bytes of the labels of `set` that remain, and returns how many they are; `room` is as large as the set.
+  func apply(_ set: LabelBytes, into room: UnsafeMutableBufferPointer<UInt8>) -> Int {
     var size = 0
-    let status = unsafe result.withUnsafeMutableBufferPointer { room in
-      unsafe set.withUnsafeBufferPointer { unsafe names.filter($0, keeps: keeps, into: room, &size) }
-    }
+    let status = unsafe set.withUnsafeBufferPointer { unsafe names.filter($0, keeps: keeps, into: room, &size) }
     // What is no label set has no labels; sets are made by `LabelSets` alone.
-    result.removeLast(result.count - (status == TSDB_OK ? size : 0))
+    return status == TSDB_OK ? size : 0
+  }
+}
+
+extension LabelSets {
+  /// Adds what `filter` leaves of a set.
+  mutating func append(_ set: LabelBytes, _ filter: LabelFilter) {
+    unsafe append(upTo: set.count) { room in unsafe filter.apply(set, into: room) }
   }
 }
 

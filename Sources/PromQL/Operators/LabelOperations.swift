@@ -1,4 +1,5 @@
 // What operators do to label sets, on their bytes.
+internal import CTSDB
 package import TSModel
 
 /// Names of labels, as bytes.
@@ -40,8 +41,14 @@ package func compareLabels(_ a: LabelBytes, _ b: LabelBytes) -> Int {
 
 /// The value of label `name` in `set`; empty where there is none.
 func labelValue(_ set: LabelBytes, _ name: [UInt8]) -> LabelBytes {
-  for label in LabelBytesIterator(set) where label.name.elementsEqual(name) { return label.value }
-  return []
+  let place = unsafe set.withUnsafeBufferPointer { bytes -> Range<Int>? in
+    var (value, isFound) = unsafe (tsdb_label_text(), false)
+    let status = unsafe tsdb_label_set_find(bytes.baseAddress, bytes.count, name, name.count, &value, &isFound)
+    guard status == TSDB_OK, isFound, let first = bytes.baseAddress, let start = unsafe value.bytes else { return nil }
+    return unsafe (start - first)..<(start - first + value.size)
+  }
+  guard let place else { return [] }
+  return set[(set.startIndex + place.lowerBound)..<(set.startIndex + place.upperBound)]
 }
 
 /// A label's value as a string.

@@ -26,7 +26,7 @@ struct RangeKernel: RowKernel {
     } else if samples.floats.count > 0 {
       try evaluateFloats(samples, labels, into: batch, row: row, &scratch)
     }
-    if function == .rate || function == .increase { checkCounter(labels, batch, row) }
+    if function == .rate || function == .increase { checkCounter(labels, batch, row, &scratch) }
   }
 
   func count(_ samples: borrowing SampleColumns, _ batch: VectorBatch, row: Int, into tally: inout SampleTally) {
@@ -65,8 +65,14 @@ struct RangeKernel: RowKernel {
     scratch.marks.resize(to: count, 0)
     let bounds = window.boundaries == .standard && !window.isFixed
     if bounds { try scratch.findWindows(samples.floats, grid, window.rangeMs) }
+    guard let stepsMax = pieceSteps(samples.floats, grid), stepsMax < grid.count else {
+      try checkTask()
+      return unsafe try self.floats(
+        samples, grid, &scratch, row, 0..<grid.count, usesStarts: usesStarts, bounds: bounds)
+    }
     var seen: UInt32 = 0
-    for steps in pieces(samples.floats, grid) {
+    for start in stride(from: 0, to: grid.count, by: stepsMax) {
+      let steps = start..<min(grid.count, start + stepsMax)
       try checkTask()
       seen |= unsafe try self.floats(samples, grid, &scratch, row, steps, usesStarts: usesStarts, bounds: bounds)
     }
@@ -76,14 +82,13 @@ struct RangeKernel: RowKernel {
   /// Windows are computed so many samples at a time, some milliseconds' worth, so that a query can end in between.
   private static let windowSamplesMax = 1 << 21
 
-  /// The steps in pieces. All in one unless the kernel passes over each window and windows are long.
-  private func pieces(_ floats: borrowing FloatColumns, _ grid: StepGrid) -> [Range<Int>] {
-    guard function.passesOverWindows, floats.count > 1, grid.count > 1 else { return [0..<grid.count] }
+  /// Most steps that are computed together; nil: all, unless the kernel passes over each window and windows are long.
+  private func pieceSteps(_ floats: borrowing FloatColumns, _ grid: StepGrid) -> Int? {
+    guard function.passesOverWindows, floats.count > 1, grid.count > 1 else { return nil }
     let times = floats.timestampsMs
     let spanMs = max(1, Double(times[times.count - 1]) - Double(times[0]))
     let ofWindow = max(1, Double(times.count) * min(1, Double(window.rangeMs) / spanMs))
-    let stepsMax = max(1, Int(Double(Self.windowSamplesMax) / ofWindow))
-    return stride(from: 0, to: grid.count, by: stepsMax).map { $0..<min(grid.count, $0 + stepsMax) }
+    return max(1, Int(Double(Self.windowSamplesMax) / ofWindow))
   }
 
   /// Fills the places of `steps` in `row`.
@@ -174,23 +179,31 @@ struct RangeKernel: RowKernel {
   }
 
   /// Says so where a metric does not look like a counter.
-  private func checkCounter(_ labels: LabelBytes, _ batch: VectorBatch, _ row: Int) {
-    let name = labelText(labels, LabelNames.name)
+  private func checkCounter(_ labels: LabelBytes, _ batch: VectorBatch, _ row: Int, _ scratch: inout KernelScratch) {
+    let name = labelValue(labels, LabelNames.name)
+    if !checksTypeLabel {
+      guard name[...] != scratch.counterName[...] else { return }
+      if Self.suffixesOfCounters.contains(where: { name.suffix($0.count) == $0[...] }) {
+        scratch.counterName = Array(name)
+        return
+      }
+    }
     guard !name.isEmpty, unsafe batch.floats(row).contains(where: { $0.bitPattern != absentBits }) else { return }
-    if checksTypeLabel {
-      let type = labelText(labels, LabelNames.metadata[1])
-      guard type != "counter", type != "histogram" else { return }
+    let text = quotedText(String(decoding: name, as: UTF8.self))
+    guard checksTypeLabel else {
       annotations.add(
-        .info,
-        "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got "
-          + "\(quotedText(type)): \(quotedText(name))", at: site)
+        .info, "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \(text)", at: site)
       return
     }
-    guard !["_total", "_sum", "_count", "_bucket"].contains(where: { name.hasSuffix($0) }) else { return }
+    let type = labelText(labels, LabelNames.metadata[1])
+    guard type != "counter", type != "histogram" else { return }
     annotations.add(
       .info,
-      "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \(quotedText(name))", at: site)
+      "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got "
+        + "\(quotedText(type)): \(text)", at: site)
   }
+
+  private static let suffixesOfCounters = ["_total", "_sum", "_count", "_bucket"].map { Array($0.utf8) }
 }
 
 /// Memory that a kernel works in.

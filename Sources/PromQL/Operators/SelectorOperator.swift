@@ -191,7 +191,7 @@ struct LabelChange: Sendable {
   /// Ends the open row of `batch` with the labels that it has then.
   func close(_ batch: VectorBatch, _ set: LabelBytes, dropsName already: Bool) {
     if dropsName, !isDelayed {
-      batch.closeRow(filter.apply(set)[...], dropsName: already)
+      batch.closeRow(set, filter, dropsName: already)
     } else {
       batch.closeRow(set, dropsName: dropsName || already)
     }
@@ -205,7 +205,7 @@ struct LabelChange: Sendable {
       return
     }
     var sets = LabelSets()
-    for row in 0..<batch.count { sets.append(filter.apply(batch.labels[row])[...]) }
+    for row in 0..<batch.count { sets.append(batch.labels[row], filter) }
     batch.replaceLabels(sets)
   }
 }

@@ -158,6 +158,13 @@ let absent = Double(bitPattern: absentBits)
     self.dropsName.append(dropsName)
   }
 
+  /// Ends the row that `openRow` began, with what `filter` leaves of its labels.
+  func closeRow(_ set: LabelBytes, _ filter: LabelFilter, dropsName: Bool) {
+    hold(SampleWeight.of(row: count, self))
+    labels.append(set, filter)
+    self.dropsName.append(dropsName)
+  }
+
   /// Adds a row for each value of `range` that is not absent, with the labels of that index. Rows must have one step.
   func append(_ values: [Double], _ range: Range<Int>, labels sets: LabelSets) throws {
     precondition(stepCount == 1, "a value for \(stepCount) steps")

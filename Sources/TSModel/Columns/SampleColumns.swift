@@ -81,6 +81,7 @@ extension SampleColumns {
   /// Takes stale markers out, of both kinds.
   public mutating func removeStaleMarkers() {
     floats.removeStaleMarkers()
+    guard !histogramIndices.isEmpty else { return }
     let isKept = histogramIndices.map { pool.headers[Int($0)].sum.bitPattern != Histogram.staleSumBits }
     if isKept.contains(false) { keepHistograms(isKept) }
   }
