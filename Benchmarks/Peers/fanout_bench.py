@@ -55,7 +55,7 @@ def bucket(options, blocks, row, number):
 
 class Querier(Server):
     def ask_stores(self, end, address=None):
-        path = f"/api/v1/query?query=count(%7B__name__%3D~%22.%2B%22%7D)&time={end - 1}"
+        path = f"/api/v1/query?query=count(%7B__name__%3D~%22.%2B%22%7D)&time={end - 1}&lookback_delta=2h"
         if address:
             path += f"&storeMatch[]=%7B__address__%3D%22{address}%22%7D"
         begin = time.perf_counter()
