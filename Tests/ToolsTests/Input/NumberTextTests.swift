@@ -1,3 +1,4 @@
+import TSModel
 import TestSupport
 import Testing
 
@@ -10,14 +11,14 @@ import Testing
     if round % 2 == 0 { value = Double(Int64(truncatingIfNeeded: random.next()) >> 24) / 1e6 }
     if !value.isFinite { continue }
     let bytes = Array("\(value)".utf8)
-    #expect(double(of: bytes.span)?.bitPattern == value.bitPattern)
+    #expect(floatingPoint(of: bytes.span)?.bitPattern == value.bitPattern)
   }
   for text in ["1e", "", "-", ".", "1e+", "0x10", "1_0", "infi", "1 ", " 1", "--1", "+-1"] {
-    #expect(double(of: Array(text.utf8).span) == nil)
+    #expect(floatingPoint(of: Array(text.utf8).span) == nil)
   }
-  #expect(double(of: Array(".5".utf8).span) == 0.5)
-  #expect(double(of: Array("5.".utf8).span) == 5)
-  #expect(double(of: Array("1e400".utf8).span) == .infinity)
+  #expect(floatingPoint(of: Array(".5".utf8).span) == 0.5)
+  #expect(floatingPoint(of: Array("5.".utf8).span) == 5)
+  #expect(floatingPoint(of: Array("1e400".utf8).span) == .infinity)
   #expect(integer(of: Array("-9223372036854775808".utf8).span) == .min)
   #expect(integer(of: Array("9223372036854775808".utf8).span) == nil)
 }

@@ -47,7 +47,7 @@ struct OpenMetricsImport {
     var lines = try LineReader(path: path, lineBytesMax: 1 << 24)
     var reader = ExpositionReader(.openMetrics, options: [.requiresTimestamps, .allowsNameless])
     do {
-      while let range = try lines.nextLines() {
+      while let range = try lines.nextLines(after: reader.lineCount) {
         var at = 0
         while at < range.count {
           at = try reader.read(lines.bytes(range), from: at)

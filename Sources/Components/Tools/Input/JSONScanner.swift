@@ -1,5 +1,6 @@
 // A reader of one JSON text, piece by piece: the caller says what it expects. For lines of a dump, which are long and of
 // a known shape; nothing is kept.
+internal import TSModel
 
 /// Why a JSON text is refused.
 struct JSONError: Error {
@@ -159,7 +160,7 @@ struct JSONScanner: ~Escapable {
     while at < text.count, isQuoted ? text[at] != UInt8(ascii: "\"") : isNumberByte(text[at]) { at += 1 }
     let word = text.extracting(start..<at)
     if isQuoted { try expect(UInt8(ascii: "\"")) }
-    if let value = double(of: word) { return value }
+    if let value = floatingPoint(of: word) { return value }
     if word.count == 18, word[0] == UInt8(ascii: "0"), word[1] == UInt8(ascii: "x"),
       let bits = UInt64(Tools.string(of: word.extracting(2..<18)), radix: 16)
     {

@@ -78,8 +78,9 @@ struct LineReader: ~Copyable {
   }
 
   /// Where the next lines lie in the buffer, all that are there, with their line feeds; at the end also one without. Nil at the end.
-  /// `lineNumber` is that of the last one then; `lineOffset` is not told.
-  mutating func nextLines() throws -> Range<Int>? {
+  /// Whoever reads them counts them: `lineNumber` is how many came before. `lineOffset` is not told.
+  mutating func nextLines(after lineNumber: Int) throws -> Range<Int>? {
+    self.lineNumber = lineNumber
     var searched = start
     while true {
       if let feed = lastFeed(from: searched) { return take(upTo: feed + 1) }
@@ -91,11 +92,9 @@ struct LineReader: ~Copyable {
 
   private mutating func take(upTo index: Int) -> Range<Int> {
     let range = start..<index
-    var lines = 0
-    for byte in buffer[range] where byte == 10 { lines += 1 }
     lineIsComplete = buffer[index - 1] == 10
-    advance(past: index)
-    lineNumber += lines - (lineIsComplete ? 1 : 0)
+    nextOffset += Int64(range.count)
+    start = index
     return range
   }
 

@@ -1,9 +1,4 @@
-// Numbers from text.
-internal import TSModel
-
-/// The double that `text` means: decimal digits with an optional sign, point and exponent, or infinity (`Inf`, `+infinity`) or NaN
-/// (`nan`) in any case. Nil for anything else, blanks and hexadecimal digits among it.
-func double(of text: Span<UInt8>) -> Double? { floatingPoint(of: text) }
+// Whole numbers and strings from text; floating-point numbers are read by the core (`floatingPoint(of:)`).
 
 /// The whole number that `text` means in decimal, or nil.
 func integer(of text: Span<UInt8>) -> Int64? {
