@@ -32,7 +32,7 @@ import Testing
     #expect(series.failed == 0 && series.passed == 2, "\(series.text)")
   }
 
-  @Test(.needsShared, .needsPeers("python")) func hasTheFlagsAndMetricsOfTheRealGateway() throws {
+  @Test(.needsShared, .needsPeers("python")) func hasTheSurfaceOfTheRealGateway() throws {
     let flags = try compare("check-surface", ["cli", BuiltProgram.apus, "store"])
     #expect(flags.failed == 0, "\(flags.text)")
     let store = try RunningStore(blocks: try RunningStore.recordedBlocks())
@@ -41,6 +41,8 @@ import Testing
       "replay-grpc", ["--target", store.grpc, try captures() + "/store-fs.jsonl.gz", "--case", "^simple$"])
     let metrics = try compare("check-surface", ["metrics", "store", "http://\(store.http)"])
     #expect(metrics.failed == 0, "\(metrics.text)")
+    let paths = try compare("check-surface", ["http", "store", "http://\(store.http)"])
+    #expect(paths.failed == 0, "\(paths.text)")
   }
 
   @Test func badBlocksAreSetAsideAndTheRestIsServed() throws {

@@ -52,7 +52,7 @@ import Testing
     }
   }
 
-  @Test(.needsShared, .needsPeers("python")) func hasTheFlagsAndMetricsOfTheRealQuerier() throws {
+  @Test(.needsShared, .needsPeers("python")) func hasTheSurfaceOfTheRealQuerier() throws {
     let flags = try compare("check-surface", ["cli", BuiltProgram.apus, "query"])
     #expect(flags.failed == 0, "\(flags.text)")
     let store = try RunningStore(blocks: [try Fixtures.block("thanos/live-sidecar")])
@@ -61,5 +61,7 @@ import Testing
     _ = try querier.get("/api/v1/query?query=count(up)")
     let metrics = try compare("check-surface", ["metrics", "query", "http://\(querier.http)"])
     #expect(metrics.failed == 0, "\(metrics.text)")
+    let paths = try compare("check-surface", ["http", "query", "http://\(querier.http)"])
+    #expect(paths.failed == 0, "\(paths.text)")
   }
 }
