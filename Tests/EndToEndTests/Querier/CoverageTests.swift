@@ -66,9 +66,9 @@ import Testing
   @Test func whatIsMissingIsToldOrRefused() async throws {
     let blocks = [try Fixtures.block("prometheus/block-floats")]
     let (good, gone) = (try RunningStore(blocks: blocks), try RunningStore(blocks: blocks))
-    let lenient = try RunningQuerier([good.grpc, gone.grpc], flags: ["--endpoint.info-timeout=1s"])
-    let strict = try RunningQuerier(
-      [good.grpc, gone.grpc], flags: ["--endpoint.info-timeout=1s", "--query.require-coverage"])
+    let flags = ["--endpoint.info-timeout=1s", "--store.unhealthy-timeout=1h"]
+    let lenient = try RunningQuerier([good.grpc, gone.grpc], flags: flags)
+    let strict = try RunningQuerier([good.grpc, gone.grpc], flags: flags + ["--query.require-coverage"])
     for querier in [lenient, strict] { try querier.waitForStores(2) }
     let query = [("query", "count({__name__=~\".+\"})"), ("time", "1748743100"), ("partial_response", "true")]
     let whole = try await post(strict.url + "/api/v1/query", query)

@@ -187,9 +187,9 @@ import Testing
   @Test(.needsShared, .needsPeers("python")) func anEndpointThatIsGoneIsNamed() throws {
     let endpoints = try RecordedEndpoints(["rule"])
     let gone = try RecordedEndpoints(["sidecar"])
-    let querier = try RunningQuerier(endpoints.addresses + gone.addresses, flags: Self.replicaLabels)
-    let strict = try RunningQuerier(
-      endpoints.addresses + gone.addresses, flags: Self.replicaLabels + ["--no-rule.partial-response"])
+    let flags = Self.replicaLabels + ["--store.unhealthy-timeout=1h"]
+    let querier = try RunningQuerier(endpoints.addresses + gone.addresses, flags: flags)
+    let strict = try RunningQuerier(endpoints.addresses + gone.addresses, flags: flags + ["--no-rule.partial-response"])
     try querier.waitForStores(2)
     try strict.waitForStores(2)
     gone.process.kill(SIGKILL)
