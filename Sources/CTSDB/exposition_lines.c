@@ -228,7 +228,7 @@ static inline bool is_text(tsdb_bytes_view text, const char *word) {
   return text.size == size && memcmp(text.bytes, word, size) == 0;
 }
 
-/// Which type a word is, as remote write numbers them; -1 for none.
+/// Which type a word is, as remote write numbers them (exposition_text.h); -1 for none.
 static int type_of(tsdb_exposition_format format, tsdb_bytes_view word) {
   static const char *const types[] = {"unknown", "counter", "gauge", "histogram", "gaugehistogram",
                                       "summary", "info",    "stateset"};
@@ -254,7 +254,7 @@ static bool has_unit(tsdb_bytes_view name, tsdb_bytes_view unit) {
 }
 
 /// Reads the rest of a line of metadata; `at` is behind the word that tells its kind and a blank.
-static tsdb_status metadata_read(const line_reading *line, unsigned kind, const uint8_t *at, const uint8_t *comment,
+static tsdb_status metadata_read(line_reading *line, unsigned kind, const uint8_t *at, const uint8_t *comment,
                                  tsdb_exposition *columns) {
   if (columns->metadata_count == columns->metadata_capacity) return exposition_full(columns, TSDB_EXPOSITION_METADATA, 1);
   tsdb_exposition_metadata metadata = {.kind = (uint8_t)kind};
@@ -288,11 +288,16 @@ static tsdb_status metadata_read(const line_reading *line, unsigned kind, const 
   }
   if (!exposition_is_utf8(comment, line->end)) return exposition_refuse(columns, TSDB_EXPOSITION_NOT_UTF8, comment, 0);
   columns->metadata[columns->metadata_count++] = metadata;
+  if (kind == TSDB_EXPOSITION_TYPE) {
+    // Labels may be written otherwise from here on.
+    columns->type = metadata.type;
+    line->series_size = 0;
+  }
   return TSDB_OK;
 }
 
 /// Reads a line that begins with a hash.
-static tsdb_status comment_read(const line_reading *line, const uint8_t *at, tsdb_exposition *columns) {
+static tsdb_status comment_read(line_reading *line, const uint8_t *at, tsdb_exposition *columns) {
   bool is_open = line->format == TSDB_EXPOSITION_OPENMETRICS;
   tsdb_bytes_view text = {at, (size_t)(line->end - at)};
   if (is_open && is_text(text, "# EOF")) {

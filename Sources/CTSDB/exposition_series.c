@@ -248,6 +248,29 @@ static tsdb_status labels_check(unsigned options, const uint8_t *line, const uin
   return TSDB_OK;
 }
 
+/// Writes the label `name`, whose value is a number, as OpenMetrics writes numbers: with a point or an exponent.
+static void number_label_rewrite(tsdb_exposition *columns, size_t count, const char *name) {
+  size_t name_size = strlen(name);
+  for (size_t index = 0; index < count; index++) {
+    tsdb_exposition_label *label = &columns->labels[index];
+    tsdb_exposition_text value = label->value;
+    double number;
+    if (label->name.size != name_size || memcmp(label->name.bytes, name, name_size) != 0) continue;
+    if (value.size != value.plain_size || tsdb_float_read(value.bytes, value.size, &number) != TSDB_OK) continue;
+    if (number == 0) number = 0;  // Without the sign of -0.
+    size_t size;
+    uint8_t *text = columns->number;
+    if (tsdb_float_text(number, TSDB_FLOAT_GENERAL, text, TSDB_FLOAT_TEXT_BOUND, &size) != TSDB_OK) continue;
+    bool is_finite = number - number == 0;  // Neither an infinity nor NaN.
+    if (is_finite && memchr(text, '.', size) == NULL && memchr(text, 'e', size) == NULL) {
+      text[size++] = '.';
+      text[size++] = '0';
+    }
+    label->value = (tsdb_exposition_text){text, size, size};
+    return;
+  }
+}
+
 tsdb_status exposition_series_read(tsdb_exposition_format format, unsigned options, const uint8_t **position,
                                    const uint8_t *end, tsdb_exposition *columns) {
   if (columns->series_count == columns->series_capacity) return exposition_full(columns, TSDB_EXPOSITION_SERIES, 1);
@@ -280,6 +303,8 @@ tsdb_status exposition_series_read(tsdb_exposition_format format, unsigned optio
   labels_sort(columns->labels, count);
   status = labels_check(options, line, at, count, columns);
   if (status != TSDB_OK) return status;
+  if (columns->type == TYPE_HISTOGRAM) number_label_rewrite(columns, count, "le");
+  if (columns->type == TYPE_SUMMARY) number_label_rewrite(columns, count, "quantile");
   *position = at;
   return blob_write(columns, count);
 }

@@ -9,6 +9,9 @@
 
 #include "tsdb/exposition.h"
 
+/// Types whose labels are looked at, as in wire_samples.h.
+enum { TYPE_HISTOGRAM = 3, TYPE_SUMMARY = 5 };
+
 /// Classes of bytes in names, as bits.
 enum { NAME_BEGIN = 1, NAME_COLON = 2, NAME_DIGIT = 4 };
 extern const uint8_t exposition_name_classes[256];

@@ -71,3 +71,20 @@ private func said(_ line: String) -> String { said(Array((line + "\n").utf8)).jo
 func lines(line: String, wanted: String) {
   #expect(said(line) == wanted)
 }
+
+/// A type tells of the samples behind it which of their labels are numbers; it goes on in the next batch.
+@Test func numbersOfHistogramsAndSummariesAreWrittenAnew() {
+  func labels(_ lines: String...) -> [String] {
+    said(Array((lines.joined(separator: "\n") + "\n").utf8), options: []).filter { !$0.hasPrefix("type") }
+      .map { String($0.split(separator: " ")[0].dropFirst("__name__|".count)) }
+  }
+  #expect(
+    labels(
+      #"a{le="1"} 1"#, "# TYPE a histogram", #"a{le="1"} 1"#, #"a{le="1"} 2"#, #"a{le="1.50"} 1"#, #"a{le="-0"} 1"#,
+      #"a{le="1000000"} 1"#, #"a{le="+inf"} 1"#, #"a{le="x"} 1"#, #"a{le="0x1"} 1"#, #"a{quantile="1"} 1"#)
+      == ["a|le|1"] + ["1.0", "1.0", "1.5", "0.0", "1e+06", "+Inf", "x", "0x1"].map { "a|le|" + $0 }
+      + ["a|quantile|1"])
+  #expect(
+    labels("# TYPE a summary", #"b{le="1",quantile="1"} 1"#, "# TYPE a gauge", #"b{le="1",quantile="1"} 1"#)
+      == ["b|le|1|quantile|1.0", "b|le|1|quantile|1"])
+}

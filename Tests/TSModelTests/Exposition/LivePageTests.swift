@@ -34,13 +34,32 @@ import Testing
     throw TestSupportError("\(url) did not answer within 30 s")
   }
 
-  /// Labels as one text. Prometheus writes bounds and quantiles anew (`1` becomes `1.0`); that is not the matter here.
   private func key(_ labels: [String: String]) -> String {
-    labels.sorted { $0.key < $1.key }.map { name, value in
-      let isNumber = name == "le" || name == "quantile"
-      return "\(name)=\(isNumber ? Double(value).map { "\($0)" } ?? value : value)"
-    }.joined(separator: ",")
+    labels.sorted { $0.key < $1.key }.map { "\($0)=\($1)" }.joined(separator: ",")
   }
+
+  /// Numbers that become labels, which are written anew where the type before tells so, whatever the metric's name is.
+  private static let numbers = """
+    # TYPE apus_a histogram
+    apus_a_bucket{le="1"} 1
+    apus_a_bucket{le="1000000"} 2
+    apus_a_bucket{le="0.10"} 3
+    apus_a_bucket{le="-0"} 4
+    apus_a_bucket{le="inf"} 5
+    apus_a_bucket{le="nan"} 6
+    apus_a_bucket{le="abc"} 7
+    apus_a_bucket{le="1e400"} 8
+    apus_a_bucket{le="2",quantile="2"} 9
+    # TYPE apus_b summary
+    apus_b{quantile="0"} 1
+    apus_b{le="1",quantile="1e-7"} 2
+    apus_b{quantile="123456.75"} 3
+    apus_c{quantile="7"} 4
+    # TYPE apus_d gauge
+    apus_c{quantile="7"} 5
+    apus_d{le="1",quantile="1"} 6
+
+    """
 
   @Test(.needsPeers("prometheus", "python")) func aPrometheusReadsItsPageTheSameWay() async throws {
     let scratch = try TemporaryFolder("exposition-page")
@@ -68,7 +87,7 @@ import Testing
     defer { prometheus.stop() }
     let url = "http://127.0.0.1:\(port)"
     _ = try await get(url + "/-/ready", prometheus)
-    let text = try await get(url + "/metrics", prometheus)
+    let text = try await get(url + "/metrics", prometheus) + Array(Self.numbers.utf8)
     for format in formats {
       // It shows Prometheus' text alone; with an end and without types that OpenMetrics lacks, this is OpenMetrics to it.
       let open =

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "float_text.h"
 #include "series_response.h"
 #include "status.h"
 
@@ -118,6 +119,9 @@ typedef struct tsdb_exposition {
   tsdb_exposition_label *labels;  ///< [label_capacity]: room for the labels of one line.
   size_t label_capacity;
 
+  uint8_t type;             ///< The type that the last TYPE of all calls told, as in wire_samples.h; 0 before the first.
+  uint8_t number[TSDB_FLOAT_TEXT_BOUND + 2];  ///< Room for a bound or a quantile that is written anew.
+
   size_t line_count;        ///< Lines read in all calls.
   size_t exemplar_count;    ///< Exemplars met in all calls.
   bool has_end;             ///< `# EOF` was read.
@@ -131,7 +135,8 @@ typedef struct tsdb_exposition {
 /// Forgets samples, series and metadata; arrays and what is known of all calls stay.
 void tsdb_exposition_clear(tsdb_exposition *columns);
 
-/// Appends samples and metadata of the lines from *position on, which the caller begins with 0.
+/// Appends samples and metadata of the lines from *position on, which the caller begins with 0. Behind a TYPE `histogram` the values of
+/// labels `le`, behind one of `summary` those of `quantile`, are written as OpenMetrics writes numbers: `1` becomes `1.0`.
 ///
 /// Units:   timestamps in milliseconds; of OpenMetrics' seconds what is below a millisecond counts for nothing.
 /// Shapes:  src holds whole lines; only at the end of the text the last one may lack its line feed. `options` are bits of the above.
