@@ -22,7 +22,7 @@ struct OpenMetricsImport {
   init(folder: String, blockDurationMsMax: Int64, samplesMax: Int = SampleSpill.samplesMaxUsual) {
     self.folder = folder
     var range = Self.blockRangeMsMin
-    while range <= Int64.max / 3, range * 3 <= blockDurationMsMax { range *= 3 }
+    while range <= Int64.max / 6, range * 3 <= blockDurationMsMax { range *= 3 }
     rangeMs = range
     spill = SampleSpill(folder: folder, rangeMs: range, samplesMax: samplesMax)
   }
@@ -100,7 +100,8 @@ struct OpenMetricsImport {
     let writer = try BlockWriter(parentFolder: folder, ulid: .generate(), symbols: symbols.sorted())
     var result = ImportResult(blockPath: "")
     var current: Int?
-    var builder = FloatChunkBuilder(chunkRangeMs: rangeMs)
+    // promtool fills a head of twice the range, whose chunks end where that does.
+    var builder = FloatChunkBuilder(chunkRangeMs: 2 * rangeMs)
     var last: SpilledSample?
     func finishSeries(_ builder: inout FloatChunkBuilder) throws {
       guard let current else { return }
