@@ -56,7 +56,7 @@ import Testing
     apus_b{quantile="123456.75"} 3
     apus_c{quantile="7"} 4
     # TYPE apus_d gauge
-    apus_c{quantile="7"} 5
+    apus_c{quantile="8"} 5
     apus_d{le="1",quantile="1"} 6
 
     """
