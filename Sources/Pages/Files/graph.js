@@ -1,9 +1,10 @@
-// The first page: query boxes with the names of metrics and labels offered, answers as a table or as a graph.
+// The first page: query boxes with the names of metrics and labels offered, answers as a table or as a graph, or what they took.
 "use strict";
 
 const prefix = document.body.dataset.prefix;
 const seriesDrawnMax = 200;
 const rowsShownMax = 5000;
+const tabNames = ["table", "graph", "explain"];
 const colors = ["#2a78b8", "#d9662b", "#3a9a4b", "#c23b4a", "#8a63c2", "#8c6239", "#d36bb0", "#6f7780", "#a8a12a", "#27a5a8"];
 const functions = (
   "abs absent absent_over_time avg avg_over_time bottomk by ceil changes clamp clamp_max clamp_min count count_over_time " +
@@ -116,8 +117,8 @@ class Panel {
     this.list = element("ul", { role: "listbox", id: id("names"), hidden: true, "aria-label": "Names" });
     const run = element("button", { type: "button", className: "main", textContent: "Execute" });
     const remove = element("button", { type: "button", textContent: "Remove", "aria-label": "Remove this panel" });
-    this.tabs = ["table", "graph"].map((name) =>
-      element("button", { type: "button", role: "tab", id: id(name), textContent: name === "table" ? "Table" : "Graph" }));
+    this.tabs = tabNames.map((name) =>
+      element("button", { type: "button", role: "tab", id: id(name), textContent: name[0].toUpperCase() + name.slice(1) }));
     const field = (name, label, hint, className) =>
       element("input", { value: this.state[name], placeholder: hint, "aria-label": label, title: label, className: className || "" });
     this.range = field("range", "Range", "1h");
@@ -140,10 +141,11 @@ class Panel {
 
     run.onclick = () => this.run();
     remove.onclick = () => removePanel(this);
-    for (const tab of this.tabs) {
-      tab.onclick = () => { this.state.tab = tab === this.tabs[0] ? "table" : "graph"; this.run(); };
+    for (const [index, tab] of this.tabs.entries()) {
+      tab.onclick = () => { this.state.tab = tabNames[index]; this.run(); };
       tab.onkeydown = (event) => {
-        if (event.key === "ArrowLeft" || event.key === "ArrowRight") this.tabs[tab === this.tabs[0] ? 1 : 0].focus();
+        const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+        if (by) this.tabs[(index + by + this.tabs.length) % this.tabs.length].focus();
       };
     }
     for (const input of [this.range, this.end, this.step]) {
@@ -160,7 +162,7 @@ class Panel {
 
   mark() {
     for (const [index, tab] of this.tabs.entries()) {
-      const isOpen = (index === 0) === (this.state.tab === "table");
+      const isOpen = tabNames[index] === this.state.tab;
       tab.setAttribute("aria-selected", String(isOpen));
       tab.tabIndex = isOpen ? 0 : -1;
     }
@@ -264,11 +266,12 @@ class Panel {
     try {
       const endMs = this.state.end.trim() ? Date.parse(/[zZ]|[+-]\d\d:\d\d$/.test(this.state.end) ? this.state.end : this.state.end.trim().replace(" ", "T") + "Z") : Date.now();
       if (Number.isNaN(endMs)) throw new Error(`not a time: ${this.state.end}; write 2026-01-31 12:00`);
-      const answer = this.state.tab === "table" ? await this.table(endMs, asking.signal) : await this.graph(endMs, asking.signal);
+      const answer = await this[this.state.tab](endMs, asking.signal);
       for (const text of answer.warnings || []) this.note("warning", text);
       for (const text of answer.infos || []) this.note("warning", text);
       const count = Array.isArray(answer.data.result) ? answer.data.result.length : 1;
-      this.status.textContent = `${count} series, ${Math.round(performance.now() - begin)} ms`;
+      const series = this.state.tab === "explain" ? "" : `${count} series, `;
+      this.status.textContent = `${series}${Math.round(performance.now() - begin)} ms`;
     } catch (error) {
       if (error.name === "AbortError") return;
       this.view.replaceChildren();
@@ -304,18 +307,61 @@ class Panel {
     return answer;
   }
 
-  async graph(endMs, signal) {
+  // Start, end and resolution of a graph.
+  grid(endMs) {
     const rangeMs = durationMs(this.state.range);
     if (Number.isNaN(rangeMs)) throw new Error(`not a range: ${this.state.range}; write 30m, 1h or 2d`);
     let stepMs = this.state.step.trim() ? durationMs(this.state.step) : Math.max(1000, Math.ceil(rangeMs / 250 / 1000) * 1000);
     if (Number.isNaN(stepMs)) stepMs = Number(this.state.step) * 1000;
     if (!(stepMs > 0)) throw new Error(`not a resolution: ${this.state.step}; write 15s or 1m`);
-    const startMs = endMs - rangeMs;
-    const answer = await ask("query_range",
-      { query: this.state.expr, start: startMs / 1000, end: endMs / 1000, step: stepMs / 1000 }, signal);
-    this.drawn = { series: answer.data.result, startMs, endMs, stepMs };
+    return { startMs: endMs - rangeMs, endMs, stepMs };
+  }
+
+  // What the API is asked of a graph.
+  rangeParameters({ startMs, endMs, stepMs }) {
+    return { query: this.state.expr, start: startMs / 1000, end: endMs / 1000, step: stepMs / 1000 };
+  }
+
+  async graph(endMs, signal) {
+    const grid = this.grid(endMs);
+    const answer = await ask("query_range", this.rangeParameters(grid), signal);
+    this.drawn = { series: answer.data.result, ...grid };
     this.hidden.clear();
     this.draw();
+    return answer;
+  }
+
+  // What the operations of the graph's query take: a row each, those below it further to the right.
+  async explain(endMs, signal) {
+    const answer = await ask("query_range", { ...this.rangeParameters(this.grid(endMs)), analyze: "true", limit: 1 }, signal);
+    answer.warnings = (answer.warnings || []).filter((text) => !text.startsWith("results truncated due to limit"));
+    const operations = [];
+    const visit = (node, depth) => {
+      const children = node.children || [];
+      const below = children.reduce((sum, child) => sum + goSeconds(child.executionTime), 0);
+      operations.push({ node, depth, own: Math.max(0, goSeconds(node.executionTime) - below) });
+      for (const child of children) visit(child, depth + 1);
+    };
+    visit(answer.data.analysis, 0);
+    const most = operations.reduce((a, b) => (b.own > a.own ? b : a));
+    const whole = operations.reduce((sum, operation) => sum + operation.own, 0) || 1;
+    const heads = ["Operation", "Of the time", "Time with what is below", "Rows", "Samples", "Memory of the query", "Stores"];
+    const rows = operations.map((operation) => {
+      const { node, depth, own } = operation;
+      const stores = (node.fanout || []).map((store) =>
+        `${store.endpointAddr}: ${store.series || 0} series, ${bytesText(store.bytesProcessed || 0)} in ${store.duration}`);
+      const share = Math.round((own / whole) * 100);
+      const cells = [`${share} %`, node.executionTime, node.rows || "", node.totalSamples || "", node.peakMemory ? bytesText(node.peakMemory) : ""];
+      return element("tr", operation === most ? { className: "most" } : {},
+        element("td", { style: `padding-left:${0.5 + 1.2 * depth}rem` },
+          element("span", { textContent: node.name }), operation === most ? element("b", { textContent: " ← most" }) : null,
+          element("i", { className: "share", style: `width:${share}%` })),
+        ...cells.map((text) => element("td", { className: "value", textContent: String(text) })),
+        element("td", { textContent: stores.join("\n"), className: "stores" }));
+    });
+    this.view.replaceChildren(element("div", { className: "scroll" }, element("table", { className: "operations" },
+      element("thead", {}, element("tr", {}, ...heads.map((text) => element("th", { textContent: text })))),
+      element("tbody", {}, ...rows))));
     return answer;
   }
 
@@ -403,6 +449,21 @@ class Panel {
   }
 }
 
+// Seconds of a duration as Go writes it: 2m3.5s, 12.5ms, 250µs.
+function goSeconds(text) {
+  const sizes = { ns: 1e-9, "µs": 1e-6, us: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600 };
+  let sum = 0;
+  for (const [, number, unit] of String(text).matchAll(/([\d.]+)(ns|µs|us|ms|s|m|h)/g)) sum += Number(number) * sizes[unit];
+  return sum;
+}
+
+function bytesText(count) {
+  for (const [size, unit] of [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]]) {
+    if (count >= size) return `${Number((count / size).toPrecision(3))} ${unit}`;
+  }
+  return `${count} B`;
+}
+
 function niceDistance(raw) {
   const power = 10 ** Math.floor(Math.log10(raw));
   const factor = raw / power;
@@ -416,7 +477,7 @@ function shortNumber(value) {
   return String(Number(value.toPrecision(4)));
 }
 
-// Panels and the address that names them: g0.expr, g0.tab (0 graph, 1 table), g0.range_input, g0.end_input, g0.step_input
+// Panels and the address that names them: g0.expr, g0.tab (0 graph, 1 table, 2 explain), g0.range_input, g0.end_input, g0.step_input
 
 let panels = [];
 
@@ -441,7 +502,7 @@ function keepInAddress() {
   for (const [index, { state }] of panels.entries()) {
     const set = (name, value) => value && query.set(`g${index}.${name}`, value);
     set("expr", state.expr);
-    set("tab", state.tab === "table" ? "1" : "0");
+    set("tab", { graph: "0", table: "1", explain: "2" }[state.tab]);
     set("range_input", state.range);
     set("end_input", state.end);
     set("step_input", state.step);
@@ -456,7 +517,7 @@ function panelsOfAddress() {
     const get = (name) => query.get(`g${index}.${name}`) || "";
     const tab = get("tab");
     states.push({
-      expr: get("expr"), tab: tab === "1" || tab === "table" ? "table" : "graph", range: get("range_input") || "1h",
+      expr: get("expr"), tab: { 1: "table", 2: "explain" }[tab] || (tabNames.includes(tab) ? tab : "graph"), range: get("range_input") || "1h",
       end: get("end_input") || get("moment_input"), step: get("step_input"),
     });
   }

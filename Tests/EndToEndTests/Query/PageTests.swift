@@ -56,6 +56,30 @@ import Testing
     #expect(mistake.count == 1 && mistake[0].contains("parse error: unclosed left parenthesis"), "\(mistake)")
   }
 
+  /// The third tab: what the operations take, the one that takes most marked; by keyboard from the second.
+  @Test(.needsPeers("python")) func whatAQueryTakesIsShownAsATree() throws {
+    let server = try RunningStandalone(blocks: [try Fixtures.folder("prometheus/block-floats")])
+    let query = "sum%20by%20(job)%20(rate(%7B__name__%3D~%22.%2B%22%7D%5B5m%5D))%20%2F%202"
+    let rows = "[...document.querySelectorAll('.operations tbody tr')]"
+    let seen = try act(
+      server.url + "/graph?g0.expr=\(query)&g0.tab=2&g0.end_input=2025-06-01%2001:30",
+      [
+        ["wait": "document.querySelectorAll('.operations .most').length == 1"],
+        ["get": "\(rows).map((row) => row.cells[0].firstChild.textContent).join('|')"],
+        ["get": "\(rows).map((row) => parseFloat(row.cells[0].style.paddingLeft)).join()"],
+        ["get": "\(rows).reduce((sum, row) => sum + parseInt(row.cells[1].textContent), 0)"],
+        ["get": "Math.max(...\(rows).map((row) => Number(row.cells[4].textContent)))"],
+        ["get": "document.querySelectorAll('.note').length"], ["get": "location.search.includes('g0.tab=2')"],
+        ["key": "Tab"], ["key": "Tab"], ["get": "document.activeElement.textContent"],
+      ])
+    #expect(seen.count == 7, "\(seen)")
+    #expect(seen[0].contains("sum by (job)") && seen[0].contains("rate("), "\(seen)")
+    let depths = seen[1].filter { $0 != "\"" }.split(separator: ",").compactMap { Double($0) }
+    #expect(depths.count >= 3 && depths[0] < depths[1] && depths[1] < depths[2], "\(seen)")
+    #expect((95...105).contains(Int(seen[2]) ?? 0) && (Int(seen[3]) ?? 0) > 1000, "\(seen)")
+    #expect(seen[4] == "0" && seen[5] == "true" && seen[6] == "\"Explain\"", "\(seen)")
+  }
+
   @Test(.needsPeers("python")) func aStoreListsItsBlocks() throws {
     let good = try Fixtures.block("thanos/live-sidecar")
     let name = (good as NSString).lastPathComponent
