@@ -345,7 +345,8 @@ class Panel {
     visit(answer.data.analysis, 0);
     const most = operations.reduce((a, b) => (b.own > a.own ? b : a));
     const whole = operations.reduce((sum, operation) => sum + operation.own, 0) || 1;
-    const heads = ["Operation", "Of the time", "Time with what is below", "Rows", "Samples", "Memory of the query", "Stores"];
+    const asksStores = operations.some(({ node }) => node.fanout);
+    const heads = ["Operation", "Share", "Time", "Rows", "Samples", "Memory", ...(asksStores ? ["Stores"] : [])];
     const rows = operations.map((operation) => {
       const { node, depth, own } = operation;
       const stores = (node.fanout || []).map((store) =>
@@ -357,11 +358,12 @@ class Panel {
           element("span", { textContent: node.name }), operation === most ? element("b", { textContent: " ← most" }) : null,
           element("i", { className: "share", style: `width:${share}%` })),
         ...cells.map((text) => element("td", { className: "value", textContent: String(text) })),
-        element("td", { textContent: stores.join("\n"), className: "stores" }));
+        asksStores ? element("td", { textContent: stores.join("\n"), className: "stores" }) : null);
     });
     this.view.replaceChildren(element("div", { className: "scroll" }, element("table", { className: "operations" },
       element("thead", {}, element("tr", {}, ...heads.map((text) => element("th", { textContent: text })))),
-      element("tbody", {}, ...rows))));
+      element("tbody", {}, ...rows))),
+    element("p", { className: "muted", textContent: "Time: with what is below. Memory: the query's, when it was highest. The graph's range is asked." }));
     return answer;
   }
 

@@ -59,7 +59,7 @@ import Testing
   /// The third tab: what the operations take, the one that takes most marked; by keyboard from the second.
   @Test(.needsPeers("python")) func whatAQueryTakesIsShownAsATree() throws {
     let server = try RunningStandalone(blocks: [try Fixtures.folder("prometheus/block-floats")])
-    let query = "sum%20by%20(job)%20(rate(%7B__name__%3D~%22.%2B%22%7D%5B5m%5D))%20%2F%202"
+    let query = "sum%20by%20(job)%20(last_over_time(%7B__name__%3D~%22.%2B%22%7D%5B5m%5D))%20%2F%202"
     let rows = "[...document.querySelectorAll('.operations tbody tr')]"
     let seen = try act(
       server.url + "/graph?g0.expr=\(query)&g0.tab=2&g0.end_input=2025-06-01%2001:30",
@@ -73,7 +73,7 @@ import Testing
         ["key": "Tab"], ["key": "Tab"], ["get": "document.activeElement.textContent"],
       ])
     #expect(seen.count == 7, "\(seen)")
-    #expect(seen[0].contains("sum by (job)") && seen[0].contains("rate("), "\(seen)")
+    #expect(seen[0].contains("sum by (job)") && seen[0].contains("last_over_time("), "\(seen)")
     let depths = seen[1].filter { $0 != "\"" }.split(separator: ",").compactMap { Double($0) }
     #expect(depths.count >= 3 && depths[0] < depths[1] && depths[1] < depths[2], "\(seen)")
     #expect((95...105).contains(Int(seen[2]) ?? 0) && (Int(seen[3]) ?? 0) > 1000, "\(seen)")
