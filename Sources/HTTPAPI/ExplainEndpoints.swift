@@ -5,20 +5,20 @@ internal import Transport
 
 extension QueryAPI {
   func queryExplain(_ call: HTTPCall) async throws -> APIAnswer {
-    try explained(await APIParameters(call), isRange: false)
+    try await explained(await APIParameters(call), isRange: false)
   }
 
   func queryRangeExplain(_ call: HTTPCall) async throws -> APIAnswer {
-    try explained(await APIParameters(call), isRange: true)
+    try await explained(await APIParameters(call), isRange: true)
   }
 
-  private func explained(_ parameters: APIParameters, isRange: Bool) throws -> APIAnswer {
+  private func explained(_ parameters: APIParameters, isRange: Bool) async throws -> APIAnswer {
     // As Thanos, whose other engine explains nothing.
     guard parameters["engine"] == "thanos" else { throw APIProblem(.badData, "engine type must be 'thanos'") }
     let request: QueryRequest =
       isRange
       ? .range(parameters["query"], startMs: 0, endMs: 0, stepMs: 1) : .instant(parameters["query"], atMs: 0)
-    return APIAnswer(PlanJSON.value(try engine.plan(of: request)))
+    return APIAnswer(PlanJSON.value(try engine.plan(of: try await prepared(request))))
   }
 }
 

@@ -14,6 +14,7 @@ public struct QueryAPI: Sendable {
 
   let engine: QueryEngine
   let source: any Source
+  let longTexts = LongTexts()
   /// How it was set up.
   public var options: QueryAPIOptions
   /// What the status pages tell.

@@ -126,8 +126,9 @@ extension QueryAPI {
   }
 
   private func expression(_ call: HTTPCall) async throws -> Expression {
-    let text = try await APIParameters(call)["query"]
-    do throws(ParseError) { return try Expression(parsing: text, options: engine.parserOptions) } catch {
+    let (text, options) = (try await APIParameters(call)["query"], engine.parserOptions)
+    do { return try await reading([text]) { try Expression(parsing: text, options: options) } } catch {
+      guard let error = error as? ParseError else { throw error }
       throw APIParameters.invalid("query", error.description)
     }
   }
@@ -140,10 +141,12 @@ extension QueryAPI {
     if end.isBefore(start) {
       throw APIProblem(.badData, "end timestamp must not be before start timestamp")
     }
+    let (text, options) = (parameters["query"], engine.parserOptions)
     let expression: Expression
-    do throws(ParseError) {
-      expression = try Expression(parsing: parameters["query"], options: engine.parserOptions)
-    } catch { throw APIProblem(.badData, error.description) }
+    do { expression = try await reading([text]) { try Expression(parsing: text, options: options) } } catch {
+      guard let error = error as? ParseError else { throw error }
+      throw APIProblem(.badData, error.description)
+    }
     // As Prometheus: to a query without any series there is nothing to say at all.
     return !expression.selectors.isEmpty ? APIAnswer(.array([])) : APIAnswer(.reply(HTTPReply(status: 204)))
   }

@@ -19,7 +19,7 @@ extension QueryAPI {
     ending: @escaping @Sendable (QueryResult) throws -> String
   ) async throws -> Outcome {
     // What is no query is neither queued nor logged.
-    try engine.check(request)
+    let request = try await prepared(request)
     let watch = Stopwatch()
     var queueS = 0.0
     do {
@@ -60,9 +60,6 @@ extension QueryAPI {
     }
   }
 
-  /// Throws what is wrong with the text of a query.
-  public func check(_ request: QueryRequest) throws { try engine.check(request) }
-
   /// Answers a query that did not come over HTTP as one that did: in its turn, and counted. Of answers that need not be whole at once
   /// `emit` gets some series at a time; what is returned has the rest of it, and the warnings.
   public func answer(
@@ -70,7 +67,7 @@ extension QueryAPI {
   ) async throws -> QueryResult {
     var request = request
     request.budget = requestBudget()
-    try engine.check(request)
+    request = try await prepared(request)
     let watch = Stopwatch()
     let source = options.stores?.source(stores).source ?? source
     let place = try await queue?.enter(request.query, deadline: request.deadline)

@@ -15,7 +15,8 @@ extension QueryAPI {
     var lists: [LabelSets] = []
     var warnings: Set<String> = []
     var charge = try BudgetCharge(budget, bytes: 0)
-    for matchers in try parameters.matcherSets(isNamed: true) {
+    let matcherSets = try await reading(parameters.values("match[]")) { try parameters.matcherSets(isNamed: true) }
+    for matchers in matcherSets {
       var request = SelectRequest(matchers: matchers, timeRange: range)
       request.function = "series"
       request.wantsSamples = false
@@ -87,7 +88,8 @@ extension QueryAPI {
     let limit = try parameters.limit()
     let range = try parameters.timeRange(usualMs: options.metadataRangeMs)
     let source = try source(for: call, storeParameters(call, parameters))
-    var request = LabelRequest(matcherSets: try parameters.matcherSets(), timeRange: range)
+    let matcherSets = try await reading(parameters.values("match[]")) { try parameters.matcherSets() }
+    var request = LabelRequest(matcherSets: matcherSets, timeRange: range)
     request.limit = Self.askedFor(limit)
     request.budget = requestBudget()
     var found = LabelStrings(strings: [])

@@ -21,6 +21,8 @@ public struct QueryRequest: Sendable {
   public var wantsAnalysis = false
   /// What memory is charged to.
   public var budget: MemoryBudget?
+  /// What its text means, where it was read already.
+  var expression: Expression?
 
   /// A query at one time.
   public static func instant(_ query: String, atMs timeMs: Int64) -> QueryRequest {
@@ -94,13 +96,18 @@ public struct QueryEngine: Sendable {
     }
   }
 
-  /// Throws what is wrong with the text of a query.
-  public func check(_ request: QueryRequest) throws { _ = try expression(of: request) }
+  /// The request with its text read, which is not read again. Throws what is wrong with it.
+  public func prepared(_ request: QueryRequest) throws -> QueryRequest {
+    var request = request
+    request.expression = try expression(of: request)
+    return request
+  }
 
   /// The operations that would compute a query. Throws what is wrong with its text.
   public func plan(of request: QueryRequest) throws -> PlanNode { try expression(of: request).plan }
 
   func expression(of request: QueryRequest) throws -> Expression {
+    if let expression = request.expression { return expression }
     let expression: Expression
     do throws(ParseError) {
       expression = try Expression(parsing: request.query, options: parserOptions)

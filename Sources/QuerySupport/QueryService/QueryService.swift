@@ -68,7 +68,7 @@ public struct QueryService: GRPCService {
       }
       // A range that ends before it begins has no steps.
       guard !message.isRange || request.startMs <= request.endMs else {
-        try api.check(request)
+        _ = try await api.prepared(request)
         return try await call.send(QueryResponse(.stats(QueryStatsMessage())).encoded())
       }
       let result = try await api.answer(request, stores) { part in
