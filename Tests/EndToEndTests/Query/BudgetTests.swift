@@ -40,17 +40,17 @@ import Testing
   @Test func longExpressionsAreReadOneAfterAnother() async throws {
     let server = try RunningStandalone(blocks: [try Fixtures.folder("prometheus/block-floats")])
     func residentMiB(_ field: String) throws -> Int {
-      let status = try String(contentsOfFile: "/proc/\(server.process.pid)/status", encoding: .utf8)
+      let status = String(decoding: try readFile("/proc/\(server.process.processID)/status"), as: UTF8.self)
       let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(field) })
       return (Int(line.split(separator: " ")[1]) ?? 0) / 1024
     }
     _ = try await post(server.url + "/api/v1/query", [("query", "1"), ("time", "1748743100")])
     let before = try residentMiB("VmRSS")
-    // 0.3 MB that RE2 refuses after it has read them, which takes some 30 MB.
-    let pattern = (0..<33_000).map { "a\($0).*b" }.joined(separator: "|")
+    // Half a megabyte that RE2 refuses after it has read them, which takes some 90 MB: all at once more than 500 MB.
+    let pattern = (0..<60_000).map { "a\($0).*b" }.joined(separator: "|")
     let url = server.url
     try await withThrowingTaskGroup(of: Void.self) { group in
-      for index in 0..<8 {
+      for index in 0..<6 {
         group.addTask {
           let path = index % 2 == 0 ? "/api/v1/query" : "/api/v1/series"
           let reply = try await post(
@@ -62,7 +62,7 @@ import Testing
       try await group.waitForAll()
     }
     let peak = try residentMiB("VmHWM")
-    #expect(peak - before < 100, "\(before) MiB before, \(peak) MiB at most")
+    #expect(peak - before < 300, "\(before) MiB before, \(peak) MiB at most")
   }
 
   @Test func limitsTenantsAndOriginsAreSetByFlags() async throws {
