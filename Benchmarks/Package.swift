@@ -12,7 +12,10 @@ let package = Package(
     .target(name: "CPinning", path: "Sources/CPinning"),
     .executableTarget(
       name: "bench",
-      dependencies: ["CPinning", "CSnappy", "CZstd", .product(name: "Core", package: "apus")],
+      dependencies: [
+        "CPinning", "CSnappy", "CZstd", .product(name: "Core", package: "apus"),
+        .product(name: "Network", package: "apus"),
+      ],
       path: "Sources/Bench",
       swiftSettings: [
         .swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"),

@@ -2,7 +2,7 @@
 // says which message.
 // module Locking: Sources/Locking/*.swift
 // module TSModel: Sources/TSModel/*.swift Sources/TSModel/*/*.swift
-// module StoreAPI: Sources/StoreAPI/[A-RT-Z]*.swift Sources/StoreAPI/Series*.swift Sources/StoreAPI/St*.swift Sources/StoreAPI/OTLP/OTLPMessages.swift
+// module StoreAPI: Sources/StoreAPI/[A-RT-Z]*.swift Sources/StoreAPI/Series*.swift Sources/StoreAPI/St*.swift
 // sources: Tests/StoreAPITests/Messages/AllMessages.swift
 // objects: Sources/CLibraries/RE2/re2_shim.cpp
 // libraries: re2 stdc++

@@ -7,6 +7,7 @@
 #include "exposition_text.h"
 #include "float_reading.h"
 #include "tsdb/exposition.h"
+#include "utf8.h"
 
 /// A line that is being read.
 typedef struct line_reading {
@@ -136,7 +137,7 @@ static tsdb_status exemplar_read(const line_reading *line, const uint8_t *at, ts
       return exposition_refuse(columns, TSDB_EXPOSITION_NO_SEPARATOR, at, 0);
     }
   }
-  if (!exposition_is_utf8(labels, at)) return exposition_refuse(columns, TSDB_EXPOSITION_NOT_UTF8, labels, 0);
+  if (!utf8_is_valid(labels, at)) return exposition_refuse(columns, TSDB_EXPOSITION_NOT_UTF8, labels, 0);
   double value;
   at = at < line->end ? next_word(line, at + 1) : NULL;
   if (at == NULL || !value_read(line, &at, &value)) {
@@ -286,7 +287,7 @@ static tsdb_status metadata_read(line_reading *line, unsigned kind, const uint8_
   } else if (kind == TSDB_EXPOSITION_UNIT && !has_unit(metadata.name, metadata.text)) {
     return exposition_refuse(columns, TSDB_EXPOSITION_BAD_UNIT, at, metadata.text.size);
   }
-  if (!exposition_is_utf8(comment, line->end)) return exposition_refuse(columns, TSDB_EXPOSITION_NOT_UTF8, comment, 0);
+  if (!utf8_is_valid(comment, line->end)) return exposition_refuse(columns, TSDB_EXPOSITION_NOT_UTF8, comment, 0);
   columns->metadata[columns->metadata_count++] = metadata;
   if (kind == TSDB_EXPOSITION_TYPE) {
     // Labels may be written otherwise from here on.

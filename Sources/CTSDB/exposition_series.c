@@ -4,6 +4,7 @@
 #include "exposition_text.h"
 #include "tsdb/exposition.h"
 #include "tsdb/varint.h"
+#include "utf8.h"
 
 // Ranges of an initializer are an extension of compilers; this way it is plain C.
 #define EIGHT(value) value, value, value, value, value, value, value, value
@@ -60,32 +61,6 @@ static int text_compare(tsdb_exposition_text a, tsdb_exposition_text b) {
     if (order != 0) return order;
   }
   return (a.bytes < a_end) - (b.bytes < b_end);
-}
-
-bool exposition_is_utf8(const uint8_t *at, const uint8_t *end) {
-  while (at < end) {
-    uint64_t bytes;
-    if (end - at >= 8) {
-      memcpy(&bytes, at, sizeof bytes);
-      if ((bytes & UINT64_C(0x8080808080808080)) == 0) {
-        at += 8;
-        continue;
-      }
-    }
-    uint8_t first = *at++;
-    if (first < 0x80) continue;
-    // Surrogates, what is written longer than it must be, and what is beyond 10FFFF show in the second byte.
-    int following = first < 0xC2 ? 0 : first < 0xE0 ? 1 : first < 0xF0 ? 2 : first < 0xF5 ? 3 : 0;
-    if (following == 0 || end - at < following) return false;
-    uint8_t low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-    uint8_t high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-    if (*at < low || *at > high) return false;
-    for (int index = 1; index < following; index++) {
-      if ((at[index] & 0xC0) != 0x80) return false;
-    }
-    at += following;
-  }
-  return true;
 }
 
 tsdb_status tsdb_exposition_unescape(tsdb_bytes_view text, bool has_quotes, uint8_t *dst, size_t dst_capacity,
@@ -240,7 +215,7 @@ static tsdb_status labels_check(unsigned options, const uint8_t *line, const uin
       return exposition_refuse(columns, TSDB_EXPOSITION_DUPLICATE_LABEL, labels[index].name.bytes, labels[index].name.size);
     }
   }
-  if (!exposition_is_utf8(line, end)) return exposition_refuse(columns, TSDB_EXPOSITION_NOT_UTF8, line, 0);
+  if (!utf8_is_valid(line, end)) return exposition_refuse(columns, TSDB_EXPOSITION_NOT_UTF8, line, 0);
   if (!has_labels) return exposition_refuse(columns, TSDB_EXPOSITION_NO_LABELS, line, 0);
   if (!has_name && (options & TSDB_EXPOSITION_ALLOWS_NAMELESS) == 0) {
     return exposition_refuse(columns, TSDB_EXPOSITION_NO_METRIC_NAME, line, 0);

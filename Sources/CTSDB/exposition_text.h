@@ -70,9 +70,6 @@ static inline const uint8_t *quoted_text_end(const uint8_t *at, const uint8_t *e
 /// Writes `text.plain_size` bytes: what Prometheus does not know as an escape stays as it is.
 uint8_t *exposition_text_write(tsdb_exposition_text text, uint8_t *dst);
 
-/// Whether the bytes are UTF-8, one sequence after another.
-bool exposition_is_utf8(const uint8_t *at, const uint8_t *end);
-
 /// Sets why the line is refused, and what of it.
 tsdb_status exposition_refuse(tsdb_exposition *columns, tsdb_exposition_reason reason, const uint8_t *bytes, size_t size);
 

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "float_digits.h"
+#include "json_text.h"
 #include "tsdb/float_text.h"
+#include "utf8.h"
 #include "window_walk.h"
 
 _Static_assert(TSDB_JSON_POINT_BOUND >= TSDB_JSON_TIME_SIZE + FLOAT_WRITE_ROOM + 8, "a point fits");
@@ -87,37 +89,8 @@ static inline bool any_needs_escape(uint64_t bytes) {
   return ((low | ((quotes - ones) & ~quotes) | ((slashes - ones) & ~slashes)) & tops) != 0;
 }
 
-/// Length of the UTF-8 character at src, 0 if there is none.
-static size_t character_size(const uint8_t *src, size_t src_size) {
-  uint8_t lead = src[0];
-  size_t size = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-  if (size == 0 || size > src_size) return 0;
-  for (size_t i = 1; i < size; i++) {
-    if ((src[i] & 0xC0) != 0x80) return 0;
-  }
-  // Overlong forms, surrogates, and what lies above U+10FFFF.
-  if (lead == 0xE0 && src[1] < 0xA0) return 0;
-  if (lead == 0xED && src[1] >= 0xA0) return 0;
-  if (lead == 0xF0 && src[1] < 0x90) return 0;
-  if (lead == 0xF4 && src[1] >= 0x90) return 0;
-  return size;
-}
-
-/// Where a string is being written: `at` never passes `end`.
-typedef struct json_cursor {
-  uint8_t *at;
-  uint8_t *end;
-} json_cursor;
-
-static inline bool bytes_put(json_cursor *cursor, const void *bytes, size_t size) {
-  if ((size_t)(cursor->end - cursor->at) < size) return false;
-  memcpy(cursor->at, bytes, size);
-  cursor->at += size;
-  return true;
-}
-
 static bool label_text_put(json_cursor *cursor, const uint8_t *src, size_t src_size) {
-  if (!bytes_put(cursor, "\"", 1)) return false;
+  if (!json_bytes_put(cursor, "\"", 1)) return false;
   size_t i = 0;
   while (i < src_size) {
     // Eight bytes at a time as long as none needs an escape: nearly always to the end.
@@ -135,49 +108,52 @@ static bool label_text_put(json_cursor *cursor, const uint8_t *src, size_t src_s
     for (; i < stop; i++) {
       uint8_t escape[8];
       if (needs_escape(src[i])) {
-        if (!bytes_put(cursor, escape, (size_t)(escape_write(src[i], escape) - escape))) return false;
-      } else if (!bytes_put(cursor, src + i, 1)) {
+        if (!json_bytes_put(cursor, escape, (size_t)(escape_write(src[i], escape) - escape))) return false;
+      } else if (!json_bytes_put(cursor, src + i, 1)) {
         return false;
       }
     }
   }
-  return bytes_put(cursor, "\"", 1);
+  return json_bytes_put(cursor, "\"", 1);
 }
 
-static bool text_put(json_cursor *cursor, const uint8_t *src, size_t src_size) {
-  if (!bytes_put(cursor, "\"", 1)) return false;
+bool json_text_put(json_cursor *cursor, const uint8_t *src, size_t src_size, bool has_short_escapes) {
+  if (!json_bytes_put(cursor, "\"", 1)) return false;
   for (size_t i = 0; i < src_size;) {
     uint8_t escape[8];
     uint8_t *escape_end = NULL;
-    size_t size = character_size(src + i, src_size - i);
+    size_t size = utf8_character_size(src + i, src_size - i);
     if (size == 0) {
       escape_end = unicode_escape_write(0xFFFD, escape);
+    } else if (has_short_escapes && (src[i] == '\b' || src[i] == '\f')) {
+      escape[0] = '\\', escape[1] = src[i] == '\b' ? 'b' : 'f';
+      escape_end = escape + 2;
     } else if (size == 1 && needs_text_escape(src[i])) {
       escape_end = escape_write(src[i], escape);
     } else if (size == 3 && src[i] == 0xE2 && src[i + 1] == 0x80 && (src[i + 2] & 0xFE) == 0xA8) {
       // U+2028 and U+2029 end a line in JavaScript.
       escape_end = unicode_escape_write(0x2000u + (src[i + 2] & 0x3Fu), escape);
     }
-    bool fits = escape_end != NULL ? bytes_put(cursor, escape, (size_t)(escape_end - escape))
-                                   : bytes_put(cursor, src + i, size);
+    bool fits = escape_end != NULL ? json_bytes_put(cursor, escape, (size_t)(escape_end - escape))
+                                   : json_bytes_put(cursor, src + i, size);
     if (!fits) return false;
     i += size == 0 ? 1 : size;
   }
-  return bytes_put(cursor, "\"", 1);
+  return json_bytes_put(cursor, "\"", 1);
 }
 
 tsdb_status tsdb_json_string(const uint8_t *src, size_t src_size, bool is_text, uint8_t *dst, size_t dst_capacity,
                              size_t *out_size) {
   if (dst_capacity < 2) return TSDB_ERR_CAPACITY;
   json_cursor cursor = {dst, dst + dst_capacity};
-  bool fits = is_text ? text_put(&cursor, src, src_size) : label_text_put(&cursor, src, src_size);
+  bool fits = is_text ? json_text_put(&cursor, src, src_size, false) : label_text_put(&cursor, src, src_size);
   if (!fits) return TSDB_ERR_CAPACITY;
   *out_size = (size_t)(cursor.at - dst);
   return TSDB_OK;
 }
 
 static tsdb_status labels_put(json_cursor *cursor, const uint8_t *labels, size_t labels_size) {
-  if (!bytes_put(cursor, "{", 1)) return TSDB_ERR_CAPACITY;
+  if (!json_bytes_put(cursor, "{", 1)) return TSDB_ERR_CAPACITY;
   size_t position = 0;
   for (;;) {
     bool is_first = position == 0, found = false;
@@ -185,12 +161,12 @@ static tsdb_status labels_put(json_cursor *cursor, const uint8_t *labels, size_t
     tsdb_status status = tsdb_label_set_next(labels, labels_size, &position, &label, &found);
     if (status != TSDB_OK) return status;
     if (!found) break;
-    if ((!is_first && !bytes_put(cursor, ",", 1)) || !label_text_put(cursor, label.name.bytes, label.name.size) ||
-        !bytes_put(cursor, ":", 1) || !label_text_put(cursor, label.value.bytes, label.value.size)) {
+    if ((!is_first && !json_bytes_put(cursor, ",", 1)) || !label_text_put(cursor, label.name.bytes, label.name.size) ||
+        !json_bytes_put(cursor, ":", 1) || !label_text_put(cursor, label.value.bytes, label.value.size)) {
       return TSDB_ERR_CAPACITY;
     }
   }
-  return bytes_put(cursor, "}", 1) ? TSDB_OK : TSDB_ERR_CAPACITY;
+  return json_bytes_put(cursor, "}", 1) ? TSDB_OK : TSDB_ERR_CAPACITY;
 }
 
 tsdb_status tsdb_json_labels(const uint8_t *labels, size_t labels_size, uint8_t *dst, size_t dst_capacity,
@@ -276,20 +252,20 @@ tsdb_status tsdb_json_series(const uint8_t *labels, size_t labels_size, const do
   if (dst_capacity < tsdb_json_series_bound(labels_size, count)) return TSDB_ERR_CAPACITY;
   static const char metric[] = "{\"metric\":", values[] = ",\"values\":[";
   json_cursor cursor = {dst, dst + dst_capacity};
-  if (!bytes_put(&cursor, metric, sizeof metric - 1)) return TSDB_ERR_CAPACITY;
+  if (!json_bytes_put(&cursor, metric, sizeof metric - 1)) return TSDB_ERR_CAPACITY;
   tsdb_status status = labels_put(&cursor, labels, labels_size);
   if (status != TSDB_OK) return status;
   if (tsdb_row_present_count(row, count) > 0) {
-    if (!bytes_put(&cursor, values, sizeof values - 1)) return TSDB_ERR_CAPACITY;
+    if (!json_bytes_put(&cursor, values, sizeof values - 1)) return TSDB_ERR_CAPACITY;
     size_t step = 0, size = 0;
     bool is_first = true;
     status = tsdb_json_points(row, times, count, &step, &is_first, cursor.at, (size_t)(cursor.end - cursor.at), &size);
     if (status != TSDB_OK) return status;
     if (step < count) return TSDB_ERR_CAPACITY;
     cursor.at += size;
-    if (!bytes_put(&cursor, "]", 1)) return TSDB_ERR_CAPACITY;
+    if (!json_bytes_put(&cursor, "]", 1)) return TSDB_ERR_CAPACITY;
   }
-  if (!bytes_put(&cursor, "}", 1)) return TSDB_ERR_CAPACITY;
+  if (!json_bytes_put(&cursor, "}", 1)) return TSDB_ERR_CAPACITY;
   *out_size = (size_t)(cursor.at - dst);
   return TSDB_OK;
 }

@@ -3,27 +3,11 @@
 
 #include <string.h>
 
+#include "short_bytes.h"
 #include "tsdb/label_sets.h"
 
 /// Fields of a blob: a label, its name, its value.
 enum { TAG_LABEL = 0x0A, TAG_NAME = 0x0A, TAG_VALUE = 0x12 };
-/// memcpy of at least one byte, by two or more copies that may overlap: most names and values are too short for a call.
-static inline void copy_short(uint8_t *dst, const uint8_t *src, size_t size) {
-  if (size >= 16) {
-    for (size_t at = 0; at + 16 < size; at += 16) memcpy(dst + at, src + at, 16);
-    memcpy(dst + size - 16, src + size - 16, 16);
-  } else if (size >= 8) {
-    memcpy(dst, src, 8);
-    memcpy(dst + size - 8, src + size - 8, 8);
-  } else if (size >= 4) {
-    memcpy(dst, src, 4);
-    memcpy(dst + size - 4, src + size - 4, 4);
-  } else {
-    dst[0] = src[0];
-    dst[size / 2] = src[size / 2];
-    dst[size - 1] = src[size - 1];
-  }
-}
 
 /// Converts labels from *position on as long as they are short and there is room: a length of less than 128 is one byte in both forms,
 /// so that a name or value and its length are copied as they lie. Returns the bytes written.
@@ -39,8 +23,8 @@ static inline size_t convert_short(tsdb_bytes_view blob, size_t *position, uint8
     if (value[0] != TAG_VALUE || name_size + value_size + 4 != pair_size) break;
     if (value_size > 0) {
       if (dst_capacity - size < pair_size - 2) break;
-      copy_short(dst + size, label + 3, 1 + name_size);
-      copy_short(dst + size + 1 + name_size, value + 1, 1 + value_size);
+      short_bytes_copy(dst + size, label + 3, 1 + name_size);
+      short_bytes_copy(dst + size + 1 + name_size, value + 1, 1 + value_size);
       size += pair_size - 2;
     }
     at += 2 + pair_size;

@@ -42,25 +42,16 @@ void tsdb_wire_samples_clear(tsdb_wire_samples *samples) {
 
 // MARK: Reading
 
-/// Where numbers of eight bytes go.
-typedef struct number_sink {
-  void *array;
-  size_t *count;
-  size_t capacity;
-  tsdb_samples_array kind;
-} number_sink;
-
-static tsdb_status numbers_room(tsdb_wire_samples *samples, const number_sink *sink, size_t count) {
+static tsdb_status numbers_room(tsdb_wire_samples *samples, const wire_number_sink *sink, size_t count) {
   return count <= sink->capacity - *sink->count ? TSDB_OK : samples_full(samples, sink->kind, count);
 }
 
-static void number_append(const number_sink *sink, uint64_t bits) {
+static void number_append(const wire_number_sink *sink, uint64_t bits) {
   memcpy((uint8_t *)sink->array + 8 * (*sink->count)++, &bits, sizeof bits);
 }
 
-/// Collects all doubles of one field of a message, packed or not.
-static tsdb_status doubles_collect(tsdb_bytes_view message, uint32_t number, tsdb_wire_samples *samples,
-                                   const number_sink *sink) {
+tsdb_status wire_numbers_collect(tsdb_bytes_view message, uint32_t number, tsdb_wire_samples *samples,
+                                 const wire_number_sink *sink) {
   wire_fields fields = wire_fields_of(message);
   while (fields.at < fields.end) {
     wire_field field;
@@ -83,7 +74,7 @@ static tsdb_status doubles_collect(tsdb_bytes_view message, uint32_t number, tsd
 
 /// Collects all differences of one field as absolute numbers.
 static tsdb_status deltas_collect(tsdb_bytes_view message, uint32_t number, tsdb_wire_samples *samples,
-                                  const number_sink *sink) {
+                                  const wire_number_sink *sink) {
   uint64_t absolute = 0;
   wire_fields fields = wire_fields_of(message);
   while (fields.at < fields.end) {
@@ -135,8 +126,8 @@ static tsdb_status spans_collect(tsdb_bytes_view message, uint32_t number, tsdb_
 /// Collects the buckets of one side.
 static tsdb_status buckets_collect(tsdb_bytes_view message, uint32_t deltas, uint32_t counts, uint32_t seen,
                                    bool is_float, tsdb_wire_samples *samples) {
-  number_sink sink = {samples->buckets, &samples->bucket_count, samples->bucket_capacity, TSDB_SAMPLES_BUCKETS};
-  if (is_float) return (seen >> counts & 1) != 0 ? doubles_collect(message, counts, samples, &sink) : TSDB_OK;
+  wire_number_sink sink = {samples->buckets, &samples->bucket_count, samples->bucket_capacity, TSDB_SAMPLES_BUCKETS};
+  if (is_float) return (seen >> counts & 1) != 0 ? wire_numbers_collect(message, counts, samples, &sink) : TSDB_OK;
   return (seen >> deltas & 1) != 0 ? deltas_collect(message, deltas, samples, &sink) : TSDB_OK;
 }
 
@@ -212,8 +203,8 @@ tsdb_status wire_histogram_get(tsdb_bytes_view message, tsdb_wire_samples *sampl
   histogram.positive_bucket_count = (uint32_t)(middle - histogram.bucket_start);
   histogram.negative_bucket_count = (uint32_t)(samples->bucket_count - middle);
   if (status == TSDB_OK && (seen >> FIELD_CUSTOM_VALUES & 1) != 0) {
-    number_sink sink = {samples->bounds, &samples->bound_count, samples->bound_capacity, TSDB_SAMPLES_BOUNDS};
-    status = doubles_collect(message, FIELD_CUSTOM_VALUES, samples, &sink);
+    wire_number_sink sink = {samples->bounds, &samples->bound_count, samples->bound_capacity, TSDB_SAMPLES_BOUNDS};
+    status = wire_numbers_collect(message, FIELD_CUSTOM_VALUES, samples, &sink);
   }
   histogram.bound_count = (uint32_t)(samples->bound_count - histogram.bound_start);
   if (status != TSDB_OK) return status;

@@ -93,6 +93,18 @@ static inline tsdb_status wire_sample_get(tsdb_bytes_view message, tsdb_wire_sam
   return TSDB_OK;
 }
 
+/// Where numbers of eight bytes go.
+typedef struct wire_number_sink {
+  void *array;
+  size_t *count;
+  size_t capacity;
+  tsdb_samples_array kind;
+} wire_number_sink;
+
+/// Collects all numbers of eight bytes of one field of a message, packed or not.
+tsdb_status wire_numbers_collect(tsdb_bytes_view message, uint32_t number, tsdb_wire_samples *samples,
+                                 const wire_number_sink *sink);
+
 /// Reads a `Histogram`.
 tsdb_status wire_histogram_get(tsdb_bytes_view message, tsdb_wire_samples *samples, samples_cursor *cursor);
 

@@ -3,39 +3,7 @@
 
 #include <string.h>
 
-static inline uint64_t load64(const uint8_t *src) {
-  uint64_t value;
-  memcpy(&value, src, sizeof value);
-  return value;
-}
-
-static inline uint32_t load32(const uint8_t *src) {
-  uint32_t value;
-  memcpy(&value, src, sizeof value);
-  return value;
-}
-
-/// Whether both are the same bytes. Most strings are short: no call for them.
-static inline bool is_string(tsdb_bytes_view a, tsdb_bytes_view b) {
-  if (a.size != b.size) return false;
-  size_t size = a.size;
-  if (size >= 8) {
-    // Most begin alike: the end first.
-    if (load64(a.bytes + size - 8) != load64(b.bytes + size - 8)) return false;
-    if (size > 64) return memcmp(a.bytes, b.bytes, size - 8) == 0;
-    for (size_t at = 0; at + 8 < size; at += 8) {
-      if (load64(a.bytes + at) != load64(b.bytes + at)) return false;
-    }
-    return true;
-  }
-  if (size >= 4) {
-    return load32(a.bytes) == load32(b.bytes) && load32(a.bytes + size - 4) == load32(b.bytes + size - 4);
-  }
-  for (size_t at = 0; at < size; at++) {
-    if (a.bytes[at] != b.bytes[at]) return false;
-  }
-  return true;
-}
+#include "short_bytes.h"
 
 __extension__ typedef unsigned __int128 wide;
 
@@ -51,12 +19,12 @@ static inline uint64_t hash_of(tsdb_bytes_view string, uint64_t seed) {
   size_t size = string.size;
   uint64_t sum = seed ^ mix(size ^ UINT64_C(0xA0761D6478BD642F), seed ^ UINT64_C(0xE7037ED1A0B428DB)), first, last;
   for (; size > 16; at += 16, size -= 16) {
-    sum = mix(load64(at) ^ UINT64_C(0x8EBC6AF09C88C6E3), load64(at + 8) ^ sum);
+    sum = mix(short_bytes_load64(at) ^ UINT64_C(0x8EBC6AF09C88C6E3), short_bytes_load64(at + 8) ^ sum);
   }
   if (size >= 8) {
-    first = load64(at), last = load64(at + size - 8);
+    first = short_bytes_load64(at), last = short_bytes_load64(at + size - 8);
   } else if (size >= 4) {
-    first = load32(at), last = load32(at + size - 4);
+    first = short_bytes_load32(at), last = short_bytes_load32(at + size - 4);
   } else {
     first = last = 0;
     for (size_t byte = 0; byte < size; byte++) first = first << 8 | at[byte];
@@ -76,7 +44,7 @@ bool tsdb_wire_symbols_number(tsdb_wire_symbols *symbols, tsdb_bytes_view string
   // At most half of the buckets are taken: the walk ends.
   for (; symbols->buckets[bucket] != 0; bucket = (bucket + 1) & mask) {
     uint32_t number = symbols->buckets[bucket] - 1;
-    if (!is_string(symbols->strings[number], string)) continue;
+    if (!short_bytes_equal(symbols->strings[number], string)) continue;
     *out_number = number;
     return true;
   }

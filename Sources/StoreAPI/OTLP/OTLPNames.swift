@@ -1,5 +1,6 @@
 // Names of OpenTelemetry's metrics, units and attributes as Prometheus 3.14 has them. The rules are those of
 // prometheus/otlptranslator 1.0.0, told by its tests.
+internal import CTSDB
 public import TSModel
 
 /// How names become Prometheus' names.
@@ -56,14 +57,12 @@ public struct OTLPNames: Sendable {
 
   // MARK: Characters
 
-  private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+  private static func isMetricCharacter(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar {
-    case "a"..."z", "A"..."Z", "0"..."9": true
+    case "a"..."z", "A"..."Z", "0"..."9", ":": true
     default: false
     }
   }
-
-  private static func isMetricCharacter(_ scalar: Unicode.Scalar) -> Bool { isPlain(scalar) || scalar == ":" }
 
   private static func beginsWithDigit(_ text: String) -> Bool {
     text.utf8.first.map { $0 >= 0x30 && $0 <= 0x39 } ?? false
@@ -199,32 +198,32 @@ public struct OTLPNames: Sendable {
       }
       return name
     }
-    let isReserved = !keepsUnderscores && name.utf8.count >= 4 && name.hasPrefix("__") && name.hasSuffix("__")
-    let inner = isReserved ? String(name.dropFirst(2).dropLast(2)) : name
-    var scalars = String.UnicodeScalarView()
-    for scalar in inner.unicodeScalars {
-      if Self.isPlain(scalar) {
-        scalars.append(scalar)
-      } else if keepsUnderscores || scalars.last != "_" {
-        scalars.append("_")
+    let key = Array(name.utf8)
+    var (size, status) = (0, TSDB_OK)
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: tsdb_otlp_label_name_bound(key.count)) { bytes, written in
+      unsafe key.withUnsafeBufferPointer { key in
+        let view = unsafe tsdb_bytes_view(bytes: key.baseAddress, size: key.count)
+        unsafe status = tsdb_otlp_label_name(naming, view, bytes.baseAddress, bytes.count, &size)
       }
+      written = size
     }
-    var result = String(scalars)
-    if isReserved { result = "__" + result + "__" }
-    if Self.beginsWithDigit(result) {
-      result = "key_" + result
-    } else if prefixesUnderscores, result.hasPrefix("_"), !result.hasPrefix("__") {
-      result = "key" + result
-    }
-    guard !Self.isOnlyUnderscores(result) else {
+    let result = String(decoding: bytes, as: UTF8.self)
+    guard status == TSDB_OK else {
       throw ModelError(
         .argument, "normalization for label name \(goQuoted(name)) resulted in invalid name \(goQuoted(result))")
     }
     return result
   }
+
+  /// How the C core makes names of labels.
+  var naming: UInt32 {
+    (strategy.escapes ? TSDB_OTLP_ESCAPES.rawValue : 0)
+      | (prefixesUnderscores ? TSDB_OTLP_PREFIXES_UNDERSCORES.rawValue : 0)
+      | (keepsUnderscores ? TSDB_OTLP_KEEPS_UNDERSCORES.rawValue : 0)
+  }
 }
 
 /// Text in quotes, as Go's `%q` has plain text; other characters stay.
-private func goQuoted(_ text: String) -> String {
+func goQuoted(_ text: String) -> String {
   "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
 }

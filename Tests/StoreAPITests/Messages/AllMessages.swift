@@ -48,8 +48,6 @@ let allMessages: [(name: String, again: MessageAgain)] = [
   ("MetricMetadataMessage", again(MetricMetadataMessage.self)),
   ("MetricMetadataRequest", again(MetricMetadataRequest.self)),
   ("MetricMetadataResponse", again(MetricMetadataResponse.self)),
-  ("OTLPAttribute", again(OTLPAttribute.self)),
-  ("OTLPExemplar", again(OTLPExemplar.self)),
   ("QueryHints", again(QueryHints.self)),
   ("QueryPlan", again(QueryPlan.self)),
   ("QueryRangeRequest", again(QueryRangeRequest.self)),

@@ -2,7 +2,8 @@
 
 let allRows: [Row] =
   yardstickRows + crcRows + xorRows + histogramRows + postingsRows + regexRows + indexRows + blockRows
-  + seriesResponseRows + remoteWriteRows + expositionRows + compactionRows + walRows + queryRows + networkRows
+  + seriesResponseRows + remoteWriteRows + otlpRows + expositionRows + compactionRows + walRows + queryRows
+  + networkRows
 
 /// Nobody's code here: how fast memory and libsnappy are on this machine.
 let yardstickRows: [Row] = [
