@@ -11,7 +11,7 @@ void tsdb_penalty_resume(tsdb_penalty *penalty, const int64_t *a_ms, size_t firs
   penalty->a_position = first;
   penalty->last_ms = a_ms[first - 1];
   penalty->has_last = true;
-  penalty->a_from_ms = penalty->last_ms == INT64_MAX ? INT64_MAX : penalty->last_ms + 1;
+  penalty->a_from_ms = tsdb_penalty_after(penalty->last_ms);
   penalty->b_from_ms = skip_ms;
 }
 
@@ -22,9 +22,6 @@ static inline size_t seek(const tsdb_penalty *penalty, const tsdb_sample_list *l
     position++;
   return position;
 }
-
-/// The least time after one, if there is any.
-static inline int64_t after(int64_t timestamp_ms) { return timestamp_ms == INT64_MAX ? INT64_MAX : timestamp_ms + 1; }
 
 /// Takes one list's samples as long as it comes first. The winner is at *position; the loser at *other, its next sample at or
 /// after *other_from_ms. `wins_ties` tells whether the winner is a. Returns where the run ends.
@@ -113,11 +110,11 @@ size_t tsdb_penalty_run(tsdb_penalty *penalty, const tsdb_sample_list *a, bool a
     if (takes_a) {
       penalty->a_position = take_run(penalty, a->timestamps_ms, a->count, first, b->timestamps_ms, b->count,
                                      &penalty->b_position, &penalty->b_from_ms, true, b_is_whole);
-      penalty->a_from_ms = after(penalty->last_ms);
+      penalty->a_from_ms = tsdb_penalty_after(penalty->last_ms);
     } else {
       penalty->b_position = take_run(penalty, b->timestamps_ms, b->count, first, a->timestamps_ms, a->count,
                                      &penalty->a_position, &penalty->a_from_ms, false, a_is_whole);
-      penalty->b_from_ms = after(penalty->last_ms);
+      penalty->b_from_ms = tsdb_penalty_after(penalty->last_ms);
     }
     size_t end = takes_a ? penalty->a_position : penalty->b_position;
     runs[count++] = (tsdb_sample_run){takes_a ? 0 : 1, (uint32_t)first, (uint32_t)(end - first)};

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#define FIRST_PENALTY_MS 5000
+#include "tsdb/replica_penalty.h"
 
 // Node 0 is the first replica; node i merges node i − 1 (its side a) with replica i (its side b).
 
@@ -40,20 +40,10 @@ static bool is_float(const tsdb_replica *replica) {
   return replica->is_float == NULL || replica->is_float[replica->position - 1];
 }
 
-static double value_of(const tsdb_replica *replica) { return replica->values[replica->position - 1] + replica->offset; }
-
-/// The time from which a side may be used again.
-static int64_t seek_time(const tsdb_replica_pair *pair, uint64_t penalty_ms) {
-  if (!pair->has_last) return INT64_MIN;
-  uint64_t room = (uint64_t)INT64_MAX - (uint64_t)pair->last_ms;
-  if (penalty_ms >= room) return INT64_MAX;
-  return (int64_t)((uint64_t)pair->last_ms + 1 + penalty_ms);
-}
-
-static uint64_t penalty_of(const tsdb_replica_pair *pair, int64_t timestamp_ms) {
-  if (!pair->has_last) return FIRST_PENALTY_MS;
-  uint64_t interval = (uint64_t)timestamp_ms - (uint64_t)pair->last_ms;
-  return interval > UINT64_MAX / 4 ? UINT64_MAX / 2 : 2 * interval;
+static double value_of(const tsdb_replica *replica) {
+  double value = replica->values[replica->position - 1];
+  // Whoever adds to a stale marker, be it 0, has none any more.
+  return isnan(value) ? value : value + replica->offset;
 }
 
 static bool node_next(tsdb_replica_merge *merge, size_t node);
@@ -80,22 +70,20 @@ static void node_adjust(tsdb_replica_merge *merge, size_t node, double last) {
 static bool node_step(tsdb_replica_merge *merge, size_t node) {
   tsdb_replica_pair *pair = &merge->pairs[node];
   tsdb_replica *b = &merge->replicas[node];
-  if (pair->has_a) pair->has_a = node_seek(merge, node - 1, seek_time(pair, pair->a_penalty_ms));
-  if (pair->has_b) pair->has_b = replica_seek(b, seek_time(pair, pair->b_penalty_ms));
-  if (!pair->has_a || !pair->has_b) {
-    pair->uses_a = pair->has_a;
-    if (!pair->has_a && !pair->has_b) return false;
-    pair->last_ms = pair->has_a ? time_of(current(merge, node - 1)) : time_of(b);
-    pair->has_last = true;
-    *(pair->has_a ? &pair->a_penalty_ms : &pair->b_penalty_ms) = 0;
-    return true;
+  if (pair->has_a) pair->has_a = node_seek(merge, node - 1, pair->a_from_ms);
+  if (pair->has_b) pair->has_b = replica_seek(b, pair->b_from_ms);
+  if (!pair->has_a && !pair->has_b) {
+    pair->uses_a = false;
+    return false;
   }
-  int64_t a_ms = time_of(current(merge, node - 1)), b_ms = time_of(b);
-  pair->uses_a = a_ms <= b_ms;
+  int64_t a_ms = pair->has_a ? time_of(current(merge, node - 1)) : INT64_MAX;
+  int64_t b_ms = pair->has_b ? time_of(b) : INT64_MAX;
+  pair->uses_a = pair->has_a && (!pair->has_b || a_ms <= b_ms);
   int64_t taken_ms = pair->uses_a ? a_ms : b_ms;
-  uint64_t penalty = penalty_of(pair, taken_ms);
-  pair->a_penalty_ms = pair->uses_a ? 0 : penalty;
-  pair->b_penalty_ms = pair->uses_a ? penalty : 0;
+  int64_t own_from_ms = tsdb_penalty_after(taken_ms);
+  int64_t other_from_ms = tsdb_penalty_skip_end(taken_ms, pair->last_ms, pair->has_last);
+  pair->a_from_ms = pair->uses_a ? own_from_ms : other_from_ms;
+  pair->b_from_ms = pair->uses_a ? other_from_ms : own_from_ms;
   pair->last_ms = taken_ms;
   pair->has_last = true;
   return true;
@@ -118,7 +106,8 @@ void tsdb_replica_merge_init(tsdb_replica_merge *merge) {
     merge->replicas[index].position = 0;
     merge->replicas[index].offset = 0;
     bool has_first = replica_next(&merge->replicas[index]);
-    merge->pairs[index] = (tsdb_replica_pair){.uses_a = true, .has_b = has_first};
+    merge->pairs[index] = (tsdb_replica_pair){
+        .a_from_ms = INT64_MIN, .b_from_ms = INT64_MIN, .uses_a = true, .has_b = has_first};
     if (index == 1) merge->pairs[1].has_a = merge->replicas[0].count > 0;
     // Each merge is at its first sample before the next one begins.
     if (index > 1) merge->pairs[index].has_a = node_next(merge, index - 1);

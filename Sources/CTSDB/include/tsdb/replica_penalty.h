@@ -63,6 +63,11 @@ static inline int64_t tsdb_penalty_skip_end(int64_t timestamp_ms, int64_t previo
   return end + 1;
 }
 
+/// The time from which on the replica that a sample was taken of is used again: the least later one, if there is any.
+static inline int64_t tsdb_penalty_after(int64_t timestamp_ms) {
+  return timestamp_ms == INT64_MAX ? INT64_MAX : timestamp_ms + 1;
+}
+
 /// The samples of several replicas, or of several chunks of theirs, folded so far: their times and which rows they are.
 typedef struct tsdb_penalty_column {
   int64_t *timestamps_ms;

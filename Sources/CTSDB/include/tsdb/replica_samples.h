@@ -2,9 +2,8 @@
 // more than a sample, then change to the other. More than two are folded from the left: the merge of the first two with the
 // third, and so on.
 //
-// Of two, the earlier next sample is taken; the one that was not taken must then skip twice the time between the last two samples
-// taken, 5 s at the begin. For counters each replica has an offset, which grows where a change of replicas would let the
-// values fall: what the merge gives never falls unless a replica does itself.
+// Which sample is taken, and what the other replica skips then, is as in replica_penalty.h. For counters each replica has an offset,
+// which grows where a change of replicas would let the values fall: what the merge gives never falls unless a replica does itself.
 #ifndef TSDB_REPLICA_SAMPLES_H
 #define TSDB_REPLICA_SAMPLES_H
 
@@ -25,8 +24,8 @@ typedef struct tsdb_replica {
 /// Where the merge of all replicas before with one more stands.
 typedef struct tsdb_replica_pair {
   int64_t last_ms;
-  uint64_t a_penalty_ms;
-  uint64_t b_penalty_ms;
+  int64_t a_from_ms;  ///< Samples of side a before this are skipped …
+  int64_t b_from_ms;  ///< … and of side b before this.
   bool has_last;
   bool uses_a;
   bool has_a;
