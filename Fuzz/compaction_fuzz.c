@@ -75,6 +75,60 @@ static samples take(const uint8_t *data, size_t size, unsigned width, int is_asc
   return result;
 }
 
+/// Each sample once, in order, of one of the lists.
+static void seamless(const tsdb_seamless_list *a, const tsdb_seamless_list *b, bool is_counter, size_t capacity, int is_ascending) {
+  tsdb_seamless_run runs[8];
+  tsdb_seamless state;
+  size_t count, taken = 0;
+  int64_t last = INT64_MIN;
+  tsdb_seamless_init(&state, is_counter);
+  do {
+    count = tsdb_seamless_run_lists(&state, a, b, runs, capacity);
+    for (size_t index = 0; index < count; index++) {
+      tsdb_sample_run run = runs[index].run;
+      const tsdb_seamless_list *source = run.list == 0 ? a : b;
+      CHECK(run.count > 0 && (size_t)run.first + run.count <= source->count);
+      if (is_ascending) CHECK(taken == 0 || source->timestamps_ms[run.first] > last);
+      last = source->timestamps_ms[run.first + run.count - 1];
+      taken += run.count;
+    }
+  } while (count == capacity);
+  CHECK(taken <= a->count + b->count && (a->count + b->count == 0 || taken > 0 || a->histograms != NULL));
+}
+
+/// The same of histograms, whose layouts, counts and hints are made of the values' bits.
+static void seamless_histograms(const samples *a, const samples *b, size_t capacity, int is_ascending) {
+  enum { LAYOUTS = 4, BUCKETS = 3 };
+  static const tsdb_histogram_span spans[LAYOUTS][2] = {{{0, 2}, {1, 1}}, {{INT32_MAX, 3}, {INT32_MAX, 0}}, {{-1, 1}, {0, 2}}, {{0, 9}, {0, 9}}};
+  static const int32_t schemas[] = {3, 0, TSDB_HISTOGRAM_SCHEMA_CUSTOM, 8};
+  static const double bounds[] = {1, 2, 3};
+  size_t total = a->count + b->count;
+  tsdb_histogram_view *views = exactly(total * sizeof *views);
+  double *buckets = exactly(total * BUCKETS * sizeof *buckets);
+  int32_t *histograms = exactly(total * 4), *limits = exactly(total * 4);
+  uint8_t *falls = exactly(total);
+  for (size_t index = 0; index < total; index++) {
+    double value = index < a->count ? a->values[index] : b->values[index - a->count];
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    unsigned layout = bits % LAYOUTS;
+    for (size_t bucket = 0; bucket < BUCKETS; bucket++) buckets[index * BUCKETS + bucket] = (double)(bits >> (8 * bucket) & 0xFF);
+    histograms[index] = bits >> 32 & 8 ? -1 : (int32_t)index;
+    limits[index] = bits >> 32 & 16 ? 1 : TSDB_SEAMLESS_OWN_SCHEMA;
+    views[index] = (tsdb_histogram_view){.schema = schemas[layout], .reset_hint = bits >> 34 & 3, .zero_threshold = (double)(bits >> 40 & 1),
+                                         .count = (double)(bits & 0xFFFF), .sum = bits >> 41 & 1 ? value : tsdb_absent(),
+                                         .positive_spans = spans[layout], .positive_span_count = 2,
+                                         .positive_buckets = buckets + index * BUCKETS, .positive_bucket_count = BUCKETS,
+                                         .custom_values = layout == 2 ? bounds : NULL, .custom_value_count = layout == 2 ? 3 : 0};
+  }
+  tsdb_seamless_list first = {a->times, a->values, a->count, views, histograms, limits, falls};
+  tsdb_seamless_list second = {b->times, b->values, b->count, views, histograms + a->count, limits + a->count, falls + a->count};
+  tsdb_seamless_falls(&first, falls);
+  tsdb_seamless_falls(&second, falls + a->count);
+  seamless(&first, &second, false, capacity, is_ascending);
+  free(views), free(buckets), free(histograms), free(limits), free(falls);
+}
+
 static void replicas(const samples *a, const samples *b, int is_ascending) {
   size_t total = a->count + b->count;
   for (size_t capacity = 1; capacity < 6; capacity += 4) {
@@ -108,24 +162,11 @@ static void replicas(const samples *a, const samples *b, int is_ascending) {
     CHECK(taken <= total && (total == 0 || taken > 0));
 
     for (int is_counter = 0; is_counter < 2; is_counter++) {
-      tsdb_seamless_list first = {a->times, a->values, a->count}, second = {b->times, b->values, b->count};
-      tsdb_seamless_run seamless_runs[8];
-      tsdb_seamless seamless;
-      tsdb_seamless_init(&seamless, is_counter != 0);
-      taken = 0;
-      do {
-        count = tsdb_seamless_run_lists(&seamless, &first, &second, seamless_runs, capacity);
-        for (size_t index = 0; index < count; index++) {
-          tsdb_sample_run run = seamless_runs[index].run;
-          const samples *source = run.list == 0 ? a : b;
-          CHECK(run.count > 0 && (size_t)run.first + run.count <= source->count);
-          if (is_ascending) CHECK(taken == 0 || source->times[run.first] > last);
-          last = source->times[run.first + run.count - 1];
-          taken += run.count;
-        }
-      } while (count == capacity);
-      CHECK(taken <= total && (total == 0 || taken > 0));
+      tsdb_seamless_list first = {.timestamps_ms = a->times, .values = a->values, .count = a->count};
+      tsdb_seamless_list second = {.timestamps_ms = b->times, .values = b->values, .count = b->count};
+      seamless(&first, &second, is_counter != 0, capacity, is_ascending);
     }
+    seamless_histograms(a, b, capacity, is_ascending);
   }
 }
 

@@ -4,22 +4,23 @@
 #include "histogram_side.h"
 #include "tsdb/histogram_math.h"
 
-/// Whether a bucket lost observations: one of `previous` is gone or smaller. Both are walked at the current schema, without the
+/// Whether a bucket lost observations: one of `previous` is gone or smaller. Both are walked at one schema, without the
 /// buckets at the beginning that end inside the current zero bucket.
-static bool side_detect_reset(const tsdb_histogram_view *current, const tsdb_histogram_view *previous, bool is_negative) {
-  merged_walk ours = merged_start(side_of(current, is_negative), current->schema, false, false, 0);
-  merged_walk theirs = merged_start(side_of(previous, is_negative), current->schema, false, false, 0);
-  bool is_bounded = is_exponential(current->schema);
+static bool side_falls(const tsdb_histogram_view *current, const tsdb_histogram_view *previous, int32_t schema,
+                       bool is_negative) {
+  merged_walk ours = merged_start(side_of(current, is_negative), schema, false, false, 0);
+  merged_walk theirs = merged_start(side_of(previous, is_negative), schema, false, false, 0);
+  bool is_bounded = is_exponential(schema);
   int64_t our_index = 0, their_index = 0;
   double our_count = 0, their_count = 0, rest;
   bool has_ours = merged_next(&ours, &our_index, &our_count, &rest);
   while (has_ours && is_bounded && current->zero_threshold != 0 &&
-         tsdb_histogram_bound(our_index, current->schema, NULL, 0) <= current->zero_threshold) {
+         tsdb_histogram_bound(our_index, schema, NULL, 0) <= current->zero_threshold) {
     has_ours = merged_next(&ours, &our_index, &our_count, &rest);
   }
   bool is_inside = is_bounded && current->zero_threshold != 0;
   while (merged_next(&theirs, &their_index, &their_count, &rest)) {
-    if (is_inside && tsdb_histogram_bound(their_index, current->schema, NULL, 0) <= current->zero_threshold) continue;
+    if (is_inside && tsdb_histogram_bound(their_index, schema, NULL, 0) <= current->zero_threshold) continue;
     is_inside = false;
     while (has_ours && our_index < their_index) has_ours = merged_next(&ours, &our_index, &our_count, &rest);
     if (!has_ours || our_index > their_index) {
@@ -59,7 +60,7 @@ static double custom_sums_up_to(custom_sums *sums, double bound) {
 }
 
 /// With different custom bounds, what lies between bounds that both have is compared.
-static bool custom_detect_reset(const tsdb_histogram_view *current, const tsdb_histogram_view *previous) {
+static bool custom_falls(const tsdb_histogram_view *current, const tsdb_histogram_view *previous) {
   custom_sums ours = custom_sums_start(current), theirs = custom_sums_start(previous);
   uint32_t i = 0, j = 0;
   while (i <= current->custom_value_count && j <= previous->custom_value_count) {
@@ -82,23 +83,30 @@ bool tsdb_histogram_detect_reset(const tsdb_histogram_view *current, const tsdb_
   if (current->reset_hint == TSDB_HISTOGRAM_RESET) return true;
   // A gauge's hint does not say; a counter's "not" does.
   if (current->reset_hint == TSDB_HISTOGRAM_RESET_NOT) return false;
+  return tsdb_histogram_falls(current, current->schema, previous, previous->schema);
+}
+
+bool tsdb_histogram_falls(const tsdb_histogram_view *current, int32_t schema, const tsdb_histogram_view *previous,
+                          int32_t previous_schema) {
   if (current->count < previous->count) return true;
   if (tsdb_histogram_is_custom(current)) {
     if (!tsdb_histogram_is_custom(previous)) return true;
-    if (!custom_values_match(current, previous)) return custom_detect_reset(current, previous);
+    if (!custom_values_match(current, previous)) return custom_falls(current, previous);
   }
   // A finer schema or a narrower zero bucket cannot be the same counters.
-  if (current->schema > previous->schema) return true;
+  if (schema > previous_schema) return true;
   if (current->zero_threshold < previous->zero_threshold) return true;
   double previous_zero = previous->zero_count;
   if (current->zero_threshold != previous->zero_threshold) {
+    // What a wider zero bucket takes of buckets that are themselves read as wider ones is not worked out.
+    if (previous_schema != previous->schema) return true;
     double reached = current->zero_threshold, rest = 0;
     previous_zero = histogram_zero_count(previous, NULL, NULL, -1, previous->zero_count, &rest, &reached);
     // The wider zero bucket cuts a bucket with observations.
     if (reached != current->zero_threshold) return true;
   }
   if (current->zero_count < previous_zero) return true;
-  return side_detect_reset(current, previous, false) || side_detect_reset(current, previous, true);
+  return side_falls(current, previous, schema, false) || side_falls(current, previous, schema, true);
 }
 
 static bool is_same_double(double a, double b) { return tsdb_bits_of_double(a) == tsdb_bits_of_double(b); }

@@ -72,6 +72,13 @@ internal import TSModel
     chunks.append(Chunk(encoding: encoding, minTimeMs: minTimeMs, maxTimeMs: maxTimeMs, range: start..<filled))
   }
 
+  /// Lets the last chunk, which is one of histograms, say nothing of a reset before it, unless it is one of gauges.
+  mutating func forgetResetOfLast() {
+    guard let chunk = chunks.last else { return }
+    unsafe tsdb_histogram_chunk_forget_reset(
+      chunk.encoding.rawValue, buffer.baseAddress.map { unsafe $0 + chunk.range.lowerBound }, chunk.range.count)
+  }
+
   /// Adds the chunks to `views`, which are good until this is changed.
   func show(_ range: Range<Int>, in views: inout ChunkViews) {
     for chunk in chunks[range] {

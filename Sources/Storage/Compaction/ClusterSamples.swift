@@ -4,7 +4,8 @@
 //   lists     which rows are those of each chunk
 //   order     rows in the order of the result, each time once
 //
-// Floats are columns all the way. Native histograms, which overlap far less often, are values.
+// Floats are columns all the way. Native histograms, which overlap far less often, are values; seamless deduplication, which
+// compares them, reads them in a pool.
 internal import CTSDB
 internal import TSModel
 
@@ -129,18 +130,39 @@ internal import TSModel
   }
 
   /// Brings samples into order as `Deduplication.seamless` says. `replicas` tells of each list which replica it is of. Values of
-  /// counters may be lifted.
+  /// counters may be lifted, and histograms reduced to a coarser schema.
   mutating func seamless(replicas: [Int], isCounter: Bool) {
-    let usesValues = isCounter && lists.allSatisfy { $0.kind == .floats }
+    var pool: HistogramPool?
+    var places: [Int32] = []
+    if !histograms.isEmpty {
+      let filled = HistogramPool()
+      for list in lists {
+        for row in list.rows { places.append(list.kind == .floats ? -1 : filled.append(histogram(row: row, of: list))) }
+      }
+      pool = filled
+    }
     var merged: SeamlessColumn?
     for replica in Set(replicas).sorted() {
-      var places: [Int] = []
-      for (list, number) in zip(lists, replicas) where number == replica { places += list.rows }
-      let next = SeamlessColumn(places: places, timestampsMs: rows.timestampsMs, values: rows.values)
-      merged = merged.map { $0.merged(with: next, usesValues: usesValues) } ?? next
+      var own: [Int] = []
+      for (list, number) in zip(lists, replicas) where number == replica { own += list.rows }
+      let next = SeamlessColumn(
+        places: own, timestampsMs: rows.timestampsMs, values: rows.values, histograms: places)
+      merged = merged.map { $0.merged(with: next, isCounter: isCounter, pool: pool) } ?? next
     }
-    order = merged?.rows ?? []
-    lifted = usesValues ? merged?.values ?? [] : []
+    guard let merged else { return }
+    order = merged.rows
+    lifted = isCounter && pool == nil ? merged.values : []
+    reduce(to: merged.schemas)
+  }
+
+  /// Reduces histograms to a coarser schema: `schemas` as the order has them.
+  private mutating func reduce(to schemas: [Int32]) {
+    for (row, schema) in zip(order, schemas) where schema != SeamlessColumn.ownSchema {
+      let list = list(of: Int(row))
+      guard list.kind != .floats else { continue }
+      let place = list.firstHistogram + Int(row) - list.rows.lowerBound
+      histograms[place] = histograms[place].reduced(toSchema: schema)
+    }
   }
 
   /// Times and values of the ordered samples, where they are floats.

@@ -2,7 +2,7 @@
 //
 //   of one block only          copied as they are
 //   of several, apart          copied, in order of time
-//   of several, overlapping    those that overlap decoded, deduplicated and encoded; the others copied
+//   of several, overlapping    those that overlap decoded, deduplicated and encoded; the others copied (by seamless: all encoded)
 //
 // Deleted samples are left out first.
 internal import CTSDB
@@ -88,12 +88,13 @@ internal import TSModel
       if unsafe tsdb_chunk_lists_are_apart(lists.baseAddress, count, heap.baseAddress) {
         for place in 0..<count {
           let list = unsafe Int(heap[place])
-          unsafe pieces.append(Piece(list: list, range: 0..<lists[list].count))
+          let start = place > 0 ? forgetReset(list, after: unsafe Int(heap[place - 1])) : 0
+          unsafe pieces.append(Piece(list: list, range: start..<lists[list].count))
         }
+      } else if deduplication == .seamless, !hasAggregates(count) {
+        isCounter = inputs.first?.labelsOfCurrent["__name__"].map(Self.countsByName) ?? false
+        try mergeWhole(listCount: count)
       } else {
-        if deduplication == .seamless, let first = inputs.first {
-          isCounter = first.labelsOfCurrent["__name__"].map(Self.countsByName) ?? false
-        }
         try mergeClusters(listCount: count)
       }
     }
@@ -188,6 +189,60 @@ internal import TSModel
     return true
   }
 
+  // MARK: Whole series
+
+  /// Where seamless deduplication lets list `list` follow a list of another replica: its first chunk is about histograms that came before
+  /// it there, so that what it says of a reset is taken out, in a copy. Returns which chunk of the list comes next.
+  private mutating func forgetReset(_ list: Int, after previous: Int) -> Int {
+    let first = unsafe tsdb_chunk_place(list: UInt32(clamping: list), chunk: 0)
+    let encoding = encoding(of: first)
+    guard deduplication == .seamless, replicas[list] != replicas[previous], encoding.isHistogram else { return 0 }
+    let times = unsafe (lists[list].min_times_ms[0], lists[list].max_times_ms[0])
+    unsafe encoder.append(bytes(of: first), encoding: encoding, minTimeMs: times.0, maxTimeMs: times.1)
+    encoder.forgetResetOfLast()
+    append(nil, encoder.chunks.count - 1)
+    return 1
+  }
+
+  private func hasAggregates(_ listCount: Int) -> Bool {
+    for list in 0..<listCount {
+      for chunk in 0..<(unsafe lists[list].count)
+      where encoding(of: tsdb_chunk_place(list: UInt32(clamping: list), chunk: UInt32(clamping: chunk))) == .aggregates
+      {
+        return true
+      }
+    }
+    return false
+  }
+
+  /// Seamless deduplication looks at the whole of a series whose replicas overlap: which of them is followed, and what is done to its
+  /// values, must not end where no chunk of either lies across a moment.
+  private mutating func mergeWhole(listCount: Int) throws(StorageError) {
+    var all: [(list: Int, chunk: Int, minTimeMs: Int64)] = []
+    for list in 0..<listCount {
+      for chunk in 0..<(unsafe lists[list].count) {
+        unsafe all.append((list, chunk, lists[list].min_times_ms[chunk]))
+      }
+    }
+    all.sort { ($0.minTimeMs, $0.list, $0.chunk) < ($1.minTimeMs, $1.list, $1.chunk) }
+    reservePlaces(all.count)
+    for (index, place) in all.enumerated() {
+      unsafe places[index] = tsdb_chunk_place(list: UInt32(clamping: place.list), chunk: UInt32(clamping: place.chunk))
+    }
+    let first = encoder.chunks.count
+    try encodeCluster(all.count)
+    guard encoder.chunks.count > first else {
+      throw StorageError(.malformed, "merge \(all.count) overlapping chunks: no sample is left")
+    }
+    pieces.append(Piece(list: nil, range: first..<encoder.chunks.count))
+  }
+
+  private mutating func reservePlaces(_ wanted: Int) {
+    guard unsafe wanted > places.count else { return }
+    unsafe places.deallocate()
+    unsafe places = .allocate(capacity: 2 * wanted)
+  }
+
   // MARK: Clusters
 
   private mutating func mergeClusters(listCount: Int) throws(StorageError) {
@@ -202,11 +257,7 @@ internal import TSModel
     var insertedStarts = unsafe [UnsafePointer<UInt8>?]()
     var insertedSizes: [UInt32] = []
     while true {
-      let wanted = total + inserted.count
-      if unsafe wanted > places.count {
-        unsafe places.deallocate()
-        unsafe places = .allocate(capacity: 2 * wanted)
-      }
+      reservePlaces(total + inserted.count)
       var taken = 0
       let status = unsafe tsdb_clusters_next(&clusters, places.baseAddress, places.count, &taken)
       guard status == TSDB_OK else { throw StorageError(status, "merge chunks") }

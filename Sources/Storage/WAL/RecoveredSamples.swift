@@ -200,9 +200,15 @@ extension Histogram {
   var withKnownSchema: Histogram? {
     if hasCustomBounds || Int32(TSDB_HISTOGRAM_SCHEMA_MIN)...Int32(TSDB_HISTOGRAM_SCHEMA_MAX) ~= schema { return self }
     guard Int32(TSDB_HISTOGRAM_SCHEMA_MAX)...Int32(TSDB_HISTOGRAM_SCHEMA_STORED_MAX) ~= schema else { return nil }
-    let steps = Int(schema - Int32(TSDB_HISTOGRAM_SCHEMA_MAX))
+    return reduced(toSchema: Int32(TSDB_HISTOGRAM_SCHEMA_MAX))
+  }
+
+  /// The histogram at a coarser schema, or itself where its own is no finer (custom bounds are not reduced).
+  func reduced(toSchema coarser: Int32) -> Histogram {
+    guard !hasCustomBounds, coarser < schema else { return self }
+    let steps = Int(schema) - Int(coarser)
     var reduced = self
-    reduced.schema = Int32(TSDB_HISTOGRAM_SCHEMA_MAX)
+    reduced.schema = coarser
     switch counts {
     case .int(let count, let zeroCount, let positive, let negative):
       let (above, aboveSpans) = Self.reduce(positive, positiveSpans, steps, &+)

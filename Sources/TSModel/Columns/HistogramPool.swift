@@ -187,32 +187,63 @@ public final class HistogramPool: @unchecked Sendable {
 extension HistogramPool {
   /// Calls `body` with histogram `index` as the C core sees it, a `tsdb_histogram_view` that is valid during the call.
   package func withView<Result>(_ index: Int32, _ body: (UnsafeRawPointer) throws -> Result) rethrows -> Result {
-    let header = headers[Int(index)]
-    return try unsafe spans.withUnsafeBytes { spans in
+    try unsafe withColumns { columns in
+      var view = unsafe columns.view(of: headers[Int(index)])
+      return try unsafe body(&view)
+    }
+  }
+
+  /// Calls `body` with all histograms, in their order, as the C core sees them.
+  func withViews<Result>(_ body: (UnsafePointer<tsdb_histogram_view>?) -> Result) -> Result {
+    unsafe withColumns { columns in
+      unsafe withUnsafeTemporaryAllocation(of: tsdb_histogram_view.self, capacity: headers.count) { views in
+        for index in headers.indices {
+          unsafe views.initializeElement(at: index, to: columns.view(of: headers[index]))
+        }
+        return unsafe body(views.baseAddress)
+      }
+    }
+  }
+
+  /// Where the columns begin.
+  @unsafe private struct Columns {
+    let spans: UnsafePointer<tsdb_histogram_span>?
+    let buckets: UnsafePointer<Double>?
+    let bounds: UnsafePointer<Double>?
+
+    func view(of header: PooledHistogram) -> tsdb_histogram_view {
+      let firstBucket = unsafe buckets.map { unsafe $0 + header.bucketStart }
+      let positiveSpan = unsafe spans.map { unsafe $0 + header.spanStart }
+      var view = unsafe tsdb_histogram_view()
+      unsafe view.schema = header.schema
+      unsafe view.reset_hint = header.resetHint.rawValue
+      unsafe view.zero_threshold = header.zeroThreshold
+      unsafe view.zero_count = header.zeroCount
+      unsafe view.count = header.count
+      unsafe view.sum = header.sum
+      unsafe view.positive_spans = positiveSpan
+      unsafe view.negative_spans = positiveSpan.map { unsafe $0 + header.positiveSpanCount }
+      unsafe view.positive_buckets = firstBucket
+      unsafe view.negative_buckets = firstBucket.map { unsafe $0 + header.positiveBucketCount }
+      unsafe view.custom_values = bounds.map { unsafe $0 + header.boundStart }
+      unsafe view.positive_span_count = UInt32(clamping: header.positiveSpanCount)
+      unsafe view.negative_span_count = UInt32(clamping: header.negativeSpanCount)
+      unsafe view.positive_bucket_count = UInt32(clamping: header.positiveBucketCount)
+      unsafe view.negative_bucket_count = UInt32(clamping: header.negativeBucketCount)
+      unsafe view.custom_value_count = UInt32(clamping: header.boundCount)
+      return unsafe view
+    }
+  }
+
+  private func withColumns<Result>(_ body: (Columns) throws -> Result) rethrows -> Result {
+    try unsafe spans.withUnsafeBytes { spans in
       try unsafe buckets.withUnsafeBufferPointer { buckets in
         try unsafe bounds.withUnsafeBufferPointer { bounds in
           // A span has the layout of C's.
-          let firstSpan = unsafe spans.baseAddress?.assumingMemoryBound(to: tsdb_histogram_span.self)
-          let firstBucket = unsafe buckets.baseAddress.map { unsafe $0 + header.bucketStart }
-          let positiveSpan = unsafe firstSpan.map { unsafe $0 + header.spanStart }
-          var view = unsafe tsdb_histogram_view()
-          unsafe view.schema = header.schema
-          unsafe view.reset_hint = header.resetHint.rawValue
-          unsafe view.zero_threshold = header.zeroThreshold
-          unsafe view.zero_count = header.zeroCount
-          unsafe view.count = header.count
-          unsafe view.sum = header.sum
-          unsafe view.positive_spans = positiveSpan
-          unsafe view.negative_spans = positiveSpan.map { unsafe $0 + header.positiveSpanCount }
-          unsafe view.positive_buckets = firstBucket
-          unsafe view.negative_buckets = firstBucket.map { unsafe $0 + header.positiveBucketCount }
-          unsafe view.custom_values = bounds.baseAddress.map { unsafe $0 + header.boundStart }
-          unsafe view.positive_span_count = UInt32(clamping: header.positiveSpanCount)
-          unsafe view.negative_span_count = UInt32(clamping: header.negativeSpanCount)
-          unsafe view.positive_bucket_count = UInt32(clamping: header.positiveBucketCount)
-          unsafe view.negative_bucket_count = UInt32(clamping: header.negativeBucketCount)
-          unsafe view.custom_value_count = UInt32(clamping: header.boundCount)
-          return try unsafe body(&view)
+          try unsafe body(
+            Columns(
+              spans: spans.baseAddress?.assumingMemoryBound(to: tsdb_histogram_span.self), buckets: buckets.baseAddress,
+              bounds: bounds.baseAddress))
         }
       }
     }

@@ -62,13 +62,20 @@ extension SampleColumns {
       return written
     }
     var last = -1
+    let firstPlaces = Set(times.starts)
     for index in 0..<picked.count {
       let place = times.starts[Int(picked.replicas[index])] + Int(picked.rows[index])
       guard times.areFloats[place] == 0 else { continue }
       let row = Int(times.rows[place])
-      let copy = pool.append(all.histogramIndices[row], of: all.pool)
+      var copy: Int32 = -1
+      if index < picked.schemas.count, picked.schemas[index] < all.pool.headers[Int(all.histogramIndices[row])].schema {
+        copy = HistogramMath.reduced(
+          all.histogramIndices[row], all.pool, toSchema: picked.schemas[index], into: pool)
+      }
+      // A layout that cannot be reduced is not one that was compared.
+      if copy < 0 { copy = pool.append(all.histogramIndices[row], of: all.pool) }
       // What another replica's histogram says of resets is about the one before it there.
-      if place != last + 1 { pool.forgetResetHint(copy) }
+      if place != last + 1 || firstPlaces.contains(place) { pool.forgetResetHint(copy) }
       append(
         histogram: copy, timestampMs: times.timestampsMs[place], startTimestampMs: all.histogramStartTimesMs[row])
       last = place
@@ -139,6 +146,8 @@ struct PickedSamples: ~Copyable {
   var replicas: [UInt32]
   var rows: [UInt32]
   var values: [Double]
+  /// To which schema each histogram is to be reduced, if its own is finer; or nothing.
+  var schemas: [Int32] = []
   var count = 0
 
   init(capacity: Int) {
@@ -148,10 +157,11 @@ struct PickedSamples: ~Copyable {
   }
 
   /// Samples by their places in the whole timeline.
-  init(places: [UInt32], values: [Double]) {
+  init(places: [UInt32], values: [Double], schemas: [Int32]) {
     replicas = Array(repeating: 0, count: places.count)
     rows = places
     self.values = values
+    self.schemas = schemas
     count = places.count
   }
 

@@ -181,6 +181,28 @@ private final class Pair: Reader {
     #expect(zip(counter, counter.dropFirst()).allSatisfy { ($0.value ?? 0) <= ($1.value ?? 0) })
   }
 
+  @Test func staleMarkersStayStaleMarkers() {
+    let stale = Double(bitPattern: Histogram.staleSumBits)
+    for isSeamless in [false, true] {
+      for isCounter in [false, true] {
+        var all = SampleColumns()
+        // The series ends for both at about the same time.
+        for (time, value) in [(Int64(0), 1.0), (15_000, 2), (30_000, stale), (5_000, 1), (20_000, 2), (35_000, stale)] {
+          all.floats.append(timestampMs: time, value: value)
+        }
+        let ranges = [ReplicaRange(floats: 0..<3, histograms: 0..<0), ReplicaRange(floats: 3..<6, histograms: 0..<0)]
+        var columns = SampleColumns()
+        if isSeamless {
+          columns.append(seamless: ranges, of: all, isCounter: isCounter)
+        } else {
+          columns.append(replicas: ranges, of: all, isCounter: isCounter)
+        }
+        let values = columns.floats.values
+        #expect((0..<columns.floats.count).map { values[$0].bitPattern } == [1, 2, stale].map(\.bitPattern))
+      }
+    }
+  }
+
   @Test func countersOfChunksAreAddedUp() {
     var floats = FloatColumns()
     var total = CounterTotal()

@@ -134,6 +134,11 @@ tsdb_status tsdb_histogram_compact(const tsdb_histogram_view *source, uint32_t m
 /// Whether the counters started anew between `previous` and `current`.
 bool tsdb_histogram_detect_reset(const tsdb_histogram_view *current, const tsdb_histogram_view *previous);
 
+/// The same by the numbers alone, whatever the hint says, with buckets read at coarser schemas than their own (or at their own:
+/// schema ≤ current->schema, previous_schema ≤ previous->schema).
+bool tsdb_histogram_falls(const tsdb_histogram_view *current, int32_t schema, const tsdb_histogram_view *previous,
+                          int32_t previous_schema);
+
 /// Whether both are the same but for the reset hint: counts and sum bit for bit.
 bool tsdb_histogram_equals(const tsdb_histogram_view *a, const tsdb_histogram_view *b);
 
