@@ -194,7 +194,7 @@ internal import TSModel
   /// Where seamless deduplication lets list `list` follow a list of another replica: its first chunk is about histograms that came before
   /// it there, so that what it says of a reset is taken out, in a copy. Returns which chunk of the list comes next.
   private mutating func forgetReset(_ list: Int, after previous: Int) -> Int {
-    let first = unsafe tsdb_chunk_place(list: UInt32(clamping: list), chunk: 0)
+    let first = tsdb_chunk_place(list: UInt32(clamping: list), chunk: 0)
     let encoding = encoding(of: first)
     guard deduplication == .seamless, replicas[list] != replicas[previous], encoding.isHistogram else { return 0 }
     let times = unsafe (lists[list].min_times_ms[0], lists[list].max_times_ms[0])
