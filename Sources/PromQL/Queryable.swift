@@ -97,11 +97,16 @@ public protocol SeriesPart: Sendable {
   func decode(_ index: Int, into columns: inout SampleColumns) throws
   /// The newest float in (timeMs - lookbackMs, timeMs] of each series; nil where that is known by decoding alone.
   func newest(at timeMs: Int64, lookbackMs: Int64) -> NewestSamples?
+  /// Whether what was decoded so far can be trusted, asked once all that is wanted was. Else a warning of the stream says so, and nothing of
+  /// the part is used.
+  var isIntact: Bool { get }
 }
 
 extension SeriesPart {
   /// Series must be decoded.
   public func newest(at timeMs: Int64, lookbackMs: Int64) -> NewestSamples? { nil }
+  /// Nothing can happen to it.
+  public var isIntact: Bool { true }
 }
 
 /// The newest samples of many series at one time.

@@ -20,6 +20,7 @@ extension Evaluator {
         try context.budget.read(series: part.count)
         var sets = LabelSets()
         try part.appendLabels(to: &sets)
+        let countBefore = series.count
         for index in 0..<part.count {
           try part.decode(index, into: &samples)
           samples.removeStaleMarkers()
@@ -29,6 +30,7 @@ extension Evaluator {
           tally.add(samples, in: window)
           if !one.isEmpty { series.append(one) }
         }
+        if !part.isIntact { series.removeSubrange(countBefore...) }
       }
       counts?.add(tally)
       for warning in stream.warnings { context.annotations.add(sourceWarning: warning) }

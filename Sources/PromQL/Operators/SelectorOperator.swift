@@ -145,6 +145,7 @@ private struct PartWork: Sendable {
     } else {
       try decode(part, 0..<part.count, sets, into: batch, &place)
     }
+    guard part.isIntact else { return try VectorBatch(stepCount: grid.count, capacity: 0, budget: context.budget) }
     counts?.add(place.tally)
     operation?.read(samples: place.readCount)
     return batch

@@ -18,8 +18,14 @@ struct BlockSeriesPart: SeriesPart {
   func appendLabels(to sets: inout LabelSets) throws { try merged.appendLabels(to: &sets) }
 
   func newest(at timeMs: Int64, lookbackMs: Int64) -> NewestSamples? {
-    let newest = merged.newest(at: timeMs, lookbackMs: lookbackMs)
-    return merged.hasFault ? nil : newest
+    merged.newest(at: timeMs, lookbackMs: lookbackMs)
+  }
+
+  /// Bytes of a file that was cut short, or could not be read, are zeros.
+  var isIntact: Bool {
+    guard merged.hasFault else { return true }
+    notes.add(StoreServingErrors.faulted.message)
+    return false
   }
 
   /// A chunk that cannot be decoded costs its samples and a warning.
@@ -40,10 +46,5 @@ struct BlockSeriesPart: SeriesPart {
       if !isLater { columns.floats.mergeRun(from: floats) }
     }
     if overlaps { columns.settleOverlaps() }
-    guard !merged.hasFault else {
-      columns.removeAll()
-      notes.add(StoreServingErrors.faulted.message)
-      return
-    }
   }
 }
