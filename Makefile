@@ -1,5 +1,5 @@
 # Every target first brings what a fresh Debian with the Swift toolchain lacks (Scripts/dependencies).
-.PHONY: help run build release test check long fuzz bench bench-fanout bench-queries format clean
+.PHONY: help run build release test check long fuzz bench bench-fanout bench-growth bench-queries format clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,6 +47,10 @@ bench-fanout: ## one querier over a hundred stores, and over four large ones
 bench-queries: ## queries over the data set D at SCALE (0.2), beside Prometheus and VictoriaMetrics
 	@Scripts/dependencies build bench
 	@Scripts/bench-queries --scale $(SCALE) $(ROWS)
+
+bench-growth: ## what queries cost by the sample over D at a quarter of SCALE (0.2), at SCALE and at four times that
+	@Scripts/dependencies build bench
+	@Scripts/bench-growth --scale $(SCALE) --picture docs/query-growth.svg $(ROWS)
 
 format: ## lays out all Swift sources
 	swift format format --in-place --parallel --recursive --configuration .swift-format \

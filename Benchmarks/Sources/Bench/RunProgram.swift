@@ -28,3 +28,8 @@ func runProgram(_ words: [String], outputPath: String = "/dev/null") -> Int32 {
 func program(_ words: [String]) -> Workload {
   Workload(unitsPerRun: 1) { runProgram(words) }
 }
+
+/// A line for the shell as a workload of `units`.
+func shell(_ line: String, units: Double = 1) -> Workload {
+  Workload(unitsPerRun: units) { runProgram(["/bin/sh", "-c", line]) }
+}

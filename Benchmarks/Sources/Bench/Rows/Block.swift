@@ -55,4 +55,28 @@ let blockRows: [Row] = [
     "block_dump_openmetrics_d", ["dump", "--format", "openmetrics"],
     peer: promtool(["dump-openmetrics"], takesBlock: false)),
   apusRow("block_verify_d", ["verify"]),
+  // The same text into blocks again, which are the same but for what stands in their meta.json.
+  Row(
+    name: "backfill_openmetrics_d", unit: "ms",
+    peer: Peer(name: "promtool") {
+      let (text, out) = try textOfD()
+      return peerPath("promtool").map {
+        shell("rm -rf \(out) && exec \($0) tsdb create-blocks-from openmetrics -q \(text) \(out)")
+      }
+    }
+  ) {
+    let (text, out) = try textOfD()
+    return shell("rm -rf \(out) && exec \(apus) tools block create-from openmetrics \(text) -o \(out)")
+  },
 ]
+
+/// The block of D as OpenMetrics, and a folder for what is made of it.
+private func textOfD() throws -> (text: String, out: String) {
+  let (data, block) = try blockOfD()
+  let text = data + "/text.om"
+  let dump = [apus, "tools", "block", "dump", "--format", "openmetrics", data + "/" + block]
+  guard access(text, R_OK) == 0 || runProgram(dump, outputPath: text) == 0 else {
+    throw ProgramError(description: "apus tools block dump did not write \(text)")
+  }
+  return (text, data + "/made")
+}

@@ -9,7 +9,8 @@ let compactionRows: [Row] = [
   Row(name: "downsample_5m_kernel", unit: "ns/sample") { downsampleRun() },
   Row(name: "merge_10x10k_distinct", unit: "ns/series") { mergeRun(seriesPerSource: 10_000, isSame: false) },
   Row(name: "merge_10x100k_same", unit: "ns/input series") { mergeRun(seriesPerSource: 100_000, isSame: true) },
-  Row(name: "compact_plain_d", unit: "CPU s") { try compactRun() },
+  Row(name: "compact_plain_d", unit: "CPU s", peer: prometheusCompaction) { try compactRun() },
+  Row(name: "compact_penalty_ra_rb", unit: "ns/input sample") { try penaltyCompactionRun() },
 ]
 
 /// A day of one counter as two replicas saw it: the second 5.5 s later, each missing ten minutes in every six hours.
@@ -268,19 +269,81 @@ private func mergeRun(seriesPerSource full: Int, isSame: Bool) -> Workload {
   }
 }
 
-/// The twelve blocks of D, of a twentieth of its targets, into one by the program, whole; the cost is that of all of D.
-private func compactRun() throws -> Workload {
+/// How much of a data set whole compactions work on.
+private var setScale: String { benchSize == .full ? "0.06" : "0.02" }
+
+/// The folder of a data set at that scale, made where it is not there.
+private func dataSet(_ name: String) throws -> String {
   guard access(apus, X_OK) == 0 else { throw ProgramError(description: "\(apus) is not built: run Scripts/bench") }
-  let scale = benchSize == .full ? "0.06" : "0.02"
-  let data = benchFolder + "/D-twelve-" + scale
+  let data = benchFolder + "/\(name)-twelve-" + setScale
   mkdir(data, 0o755)
   if firstBlock(data) == nil {
-    guard runProgram([apus, "tools", "bench", "generate", "--set", "D", "--scale", scale, "-o", data]) == 0 else {
+    guard runProgram([apus, "tools", "bench", "generate", "--set", name, "--scale", setScale, "-o", data]) == 0 else {
       throw ProgramError(description: "apus tools bench generate did not make \(data)")
     }
   }
-  let out = benchFolder + "/D-compacted"
-  return Workload(unitsPerRun: Double(scale) ?? 1) {
-    _ = runProgram(["/bin/sh", "-c", "rm -rf \(out) && exec \(apus) tools block compact \(data)/0* -o \(out)"])
-  }
+  return data
+}
+
+/// The twelve blocks of D into one by the program, whole; the cost is that of all of D.
+private func compactRun() throws -> Workload {
+  let (data, out) = (try dataSet("D"), benchFolder + "/D-compacted")
+  return shell(
+    "rm -rf \(out) && exec \(apus) tools block compact \(data)/0* -o \(out)", units: Double(setScale) ?? 1)
+}
+
+/// The 24 blocks of two replicas into one.
+private func penaltyCompactionRun() throws -> Workload {
+  let (a, b, out) = (try dataSet("RA"), try dataSet("RB"), benchFolder + "/R-compacted")
+  let count =
+    "cat \(a)/0*/meta.json \(b)/0*/meta.json | sed -n 's/.*\"numSamples\": *\\([0-9]*\\).*/\\1/p' | awk '{ n += $1 } END { printf \"%d\", n }'"
+  guard let samples = Double(try output(of: ["/bin/sh", "-c", count], core: serverCore).filter { $0 != "\n" }),
+    samples > 0
+  else { throw ProgramError(description: "the blocks of \(a) do not tell how many samples they have") }
+  return shell(
+    "rm -rf \(out) && exec \(apus) tools block compact \(a)/0* \(b)/0* -o \(out) --deduplication.func=penalty "
+      + "--deduplication.replica-label=replica", units: samples)
+}
+
+/// A Prometheus that finds D's twelve blocks and compacts them by itself, into ranges of six hours: its CPU time from when it is ready until
+/// it rests, by the share of the blocks that it took (the newest ones it leaves). It begins after a minute.
+private let prometheusCompaction = Peer(name: "Prometheus") {
+  guard benchSize == .full, let program = peerPath("prometheus") else { return nil }
+  let (data, folder) = (try dataSet("D"), benchFolder + "/prometheus-compacts")
+  return Workload(cost: {
+    let config = folder + ".yml"
+    guard
+      runProgram([
+        "/bin/sh", "-c", "rm -rf \(folder) && cp -r \(data) \(folder) && echo 'scrape_configs: []' >\(config)",
+      ])
+        == 0
+    else { throw ProgramError(description: "\(data) could not be copied") }
+    let port = freePort()
+    let prometheus = try RunningProgram(
+      [
+        program, "--config.file=" + config, "--storage.tsdb.path=" + folder, "--storage.tsdb.retention.time=100y",
+        "--storage.tsdb.min-block-duration=2h", "--storage.tsdb.max-block-duration=6h",
+        "--web.listen-address=127.0.0.1:\(port)",
+      ], core: clientCore)
+    defer { prometheus.stop() }
+    try awaited("Prometheus' port") { listens(port) ? () : nil }
+    sleep(3)
+    let begin = prometheus.timeNs()
+    let blocks = "ls -d \(folder)/0* | grep -v tmp | wc -l"
+    func blockCount() throws -> Int {
+      Int(try output(of: ["/bin/sh", "-c", blocks], core: serverCore).filter { !$0.isWhitespace }) ?? 12
+    }
+    var (before, now) = (begin, begin)
+    for _ in 0..<100 {
+      sleep(2)
+      (before, now) = (now, prometheus.timeNs())
+      let left = try blockCount()
+      // Of each three blocks one is left.
+      if left < 12, now - before < 3e7 {
+        let made = Double((12 - left) / 2)
+        return (now - begin) / (Double(setScale) ?? 1) * 12 / (3 * made)
+      }
+    }
+    throw ProgramError(description: "Prometheus did not compact within 200 s")
+  })
 }
