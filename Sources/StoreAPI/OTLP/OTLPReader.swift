@@ -52,10 +52,14 @@ internal import TSModel
     _ body: (inout tsdb_otlp_reader, inout tsdb_wire_samples) -> tsdb_status
   ) throws {
     while true {
-      switch unsafe body(&reader, &batch.samples) {
+      // A copy, as the thread sanitizer's build takes the two for overlapping accesses to this.
+      var own = unsafe reader
+      let status = unsafe body(&own, &batch.samples)
+      unsafe reader = own
+      switch status {
       case TSDB_OK: return
       case TSDB_ERR_CAPACITY: try grow()
-      case let status: throw Self.malformed(status)
+      default: throw Self.malformed(status)
       }
     }
   }
