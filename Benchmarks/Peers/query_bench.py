@@ -175,13 +175,17 @@ def two_processes(options, folder):
         behind=[store])
 
 
-def start(options, folder):
-    servers = []
+def standalone(options, folder):
+    """`apus standalone` over the blocks."""
     port, grpc = free_port(), free_port()
-    servers.append(Server(
+    return Server(
         "apus",
         [options.apus, "standalone", f"--data-dir={folder}/none", f"--blocks={folder}/blocks", f"--http-address=127.0.0.1:{port}",
-         f"--grpc-address=127.0.0.1:{grpc}", "--query.max-memory=8GiB"], port, "/-/ready", folder + "/apus.log"))
+         f"--grpc-address=127.0.0.1:{grpc}", "--query.max-memory=8GiB"], port, "/-/ready", folder + "/apus.log")
+
+
+def start(options, folder):
+    servers = [standalone(options, folder)]
     servers.append(two_processes(options, folder))
     copy = folder + "/prometheus"
     if not os.path.exists(copy):

@@ -12,17 +12,9 @@ import os
 import sys
 import urllib.parse
 
-from query_bench import END, ROWS_D, Server, free_port, generate, measure
+from query_bench import END, ROWS_D, generate, measure, standalone
 
 FACTORS = (0.25, 1, 4)
-
-
-def serve(options, folder):
-    port = free_port()
-    return Server(
-        "apus",
-        [options.apus, "standalone", f"--data-dir={folder}/none", f"--blocks={folder}/blocks", f"--http-address=127.0.0.1:{port}",
-         f"--grpc-address=127.0.0.1:{free_port()}", "--query.max-memory=8GiB"], port, "/-/ready", folder + "/growth.log")
 
 
 def samples(server, row):
@@ -77,7 +69,7 @@ def main():
     options = parser.parse_args()
     os.makedirs(options.folder, exist_ok=True)
     rows = [row for row in ROWS_D if not options.rows or any(word in row[0] for word in options.rows)]
-    servers = [serve(options, generate(options, "D", round(factor * options.scale, 6))) for factor in FACTORS]
+    servers = [standalone(options, generate(options, "D", round(factor * options.scale, 6))) for factor in FACTORS]
     costs = {}
     try:
         print("CPU ms a query; in brackets ns a sample, and that beside the middle column\n")

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "short_bytes.h"
 #include "tsdb/bytes.h"
 
 #define PRIME_1 UINT64_C(0x9E3779B185EBCA87)
@@ -12,18 +13,6 @@
 #define PRIME_5 UINT64_C(0x27D4EB2F165667C5)
 
 static inline uint64_t rotate(uint64_t value, int bits) { return value << bits | value >> (64 - bits); }
-
-static inline uint64_t load64(const uint8_t *src) {
-  uint64_t value;
-  memcpy(&value, src, sizeof value);
-  return value;
-}
-
-static inline uint32_t load32(const uint8_t *src) {
-  uint32_t value;
-  memcpy(&value, src, sizeof value);
-  return value;
-}
 
 static inline uint64_t lane_step(uint64_t lane, uint64_t input) {
   return rotate(lane + input * PRIME_2, 31) * PRIME_1;
@@ -45,10 +34,10 @@ static inline size_t lanes_take(uint64_t *lanes, const uint8_t *src, size_t src_
   uint64_t a = lanes[0], b = lanes[1], c = lanes[2], d = lanes[3];
   size_t position = 0;
   for (; src_size - position >= TSDB_XXHASH64_BLOCK_SIZE; position += TSDB_XXHASH64_BLOCK_SIZE) {
-    a = lane_step(a, load64(src + position));
-    b = lane_step(b, load64(src + position + 8));
-    c = lane_step(c, load64(src + position + 16));
-    d = lane_step(d, load64(src + position + 24));
+    a = lane_step(a, short_bytes_load64(src + position));
+    b = lane_step(b, short_bytes_load64(src + position + 8));
+    c = lane_step(c, short_bytes_load64(src + position + 16));
+    d = lane_step(d, short_bytes_load64(src + position + 24));
   }
   lanes[0] = a, lanes[1] = b, lanes[2] = c, lanes[3] = d;
   return position;
@@ -63,10 +52,10 @@ static uint64_t finish(const uint64_t *lanes, uint64_t seed, uint64_t total_size
   }
   sum += total_size;
   for (; rest_size >= 8; rest += 8, rest_size -= 8) {
-    sum = rotate(sum ^ lane_step(0, load64(rest)), 27) * PRIME_1 + PRIME_4;
+    sum = rotate(sum ^ lane_step(0, short_bytes_load64(rest)), 27) * PRIME_1 + PRIME_4;
   }
   if (rest_size >= 4) {
-    sum = rotate(sum ^ load32(rest) * PRIME_1, 23) * PRIME_2 + PRIME_3;
+    sum = rotate(sum ^ short_bytes_load32(rest) * PRIME_1, 23) * PRIME_2 + PRIME_3;
     rest += 4, rest_size -= 4;
   }
   for (; rest_size > 0; rest++, rest_size--) sum = rotate(sum ^ *rest * PRIME_5, 11) * PRIME_1;

@@ -10,7 +10,7 @@ extension QueryAPI {
     let time = try parameters.time("time", default: ParameterTime(ms: WallClock.nowMs()))
     let timeoutNs = try parameters.timeoutNs()
     var request = QueryRequest.instant(parameters["query"], atMs: time.nanosecondMs)
-    let stores = try storeParameters(call, parameters, automaticMs: options.stores?.instantResolutionMs ?? 0)
+    let stores = try await storeParameters(call, parameters, automaticMs: options.stores?.instantResolutionMs ?? 0)
     request.lookbackMs = try parameters.lookbackMs() ?? lookbackMs(atResolution: stores?.resolutionMsMax ?? 0)
     return try await answer(call, request, parameters, stores, timeoutNs: timeoutNs, limit: limit)
   }
@@ -35,7 +35,7 @@ extension QueryAPI {
     let timeoutNs = try parameters.timeoutNs()
     var request = QueryRequest.range(
       parameters["query"], startMs: start.nanosecondMs, endMs: end.nanosecondMs, stepMs: max(1, stepNs / 1_000_000))
-    let stores = try storeParameters(call, parameters, automaticMs: stepNs / 1_000_000 / 5)
+    let stores = try await storeParameters(call, parameters, automaticMs: stepNs / 1_000_000 / 5)
     request.lookbackMs = try parameters.lookbackMs() ?? lookbackMs(atResolution: stores?.resolutionMsMax ?? 0)
     return try await answer(call, request, parameters, stores, timeoutNs: timeoutNs, limit: limit)
   }

@@ -11,7 +11,7 @@ extension QueryAPI {
     let limit = try parameters.limit()
     let range = try parameters.timeRange(usualMs: options.metadataRangeMs)
     let budget = requestBudget()
-    let source = try source(for: call, storeParameters(call, parameters))
+    let source = try source(for: call, await storeParameters(call, parameters))
     var lists: [LabelSets] = []
     var warnings: Set<String> = []
     var charge = try BudgetCharge(budget, bytes: 0)
@@ -87,7 +87,7 @@ extension QueryAPI {
     try parameters.checkLegible()
     let limit = try parameters.limit()
     let range = try parameters.timeRange(usualMs: options.metadataRangeMs)
-    let source = try source(for: call, storeParameters(call, parameters))
+    let source = try source(for: call, await storeParameters(call, parameters))
     let matcherSets = try await reading(parameters.values("match[]")) { try parameters.matcherSets() }
     var request = LabelRequest(matcherSets: matcherSets, timeRange: range)
     request.limit = Self.askedFor(limit)

@@ -80,16 +80,20 @@ extension QueryAPI {
   /// What a request says about stores; nil where there are none. `automaticMs` is the resolution that `auto` means.
   func storeParameters(
     _ call: HTTPCall, _ parameters: APIParameters, automaticMs: Int64 = 0
-  ) throws -> StoreParameters? {
+  ) async throws -> StoreParameters? {
     guard let stores = options.stores else { return nil }
     var result = StoreParameters()
     result.deduplicates = try parameters.flag("dedup") ?? true
     let labels = parameters.values("replicaLabels[]")
     if !labels.isEmpty { result.replicaLabels = labels }
-    for text in parameters.values("storeMatch[]") {
-      do throws(ModelError) {
-        result.storeMatchers.append(try LabelMatcher.parse(selector: text, allowingEmpty: true))
-      } catch { throw APIProblem(.badData, error.message) }
+    let texts = parameters.values("storeMatch[]")
+    do {
+      result.storeMatchers = try await reading(texts) {
+        try texts.map { try LabelMatcher.parse(selector: $0, allowingEmpty: true) }
+      }
+    } catch {
+      guard let error = error as? ModelError else { throw error }
+      throw APIProblem(.badData, error.message)
     }
     result.allowsPartialResponse = try parameters.flag("partial_response")
     let resolution = parameters["max_source_resolution"]
