@@ -22,6 +22,9 @@ extension QueryAPI {
     }
   }
 
+  /// Whose request it is, by the name that all have who have none where nobody has one. Throws `APIProblem`.
+  func tenantName(of call: HTTPCall) throws -> String { try tenant(of: call) ?? Tenancy.unnamed }
+
   /// What all series fulfil that a request may see; nil where it may see all.
   func tenantMatcher(for call: HTTPCall) throws -> LabelMatcher? {
     guard let tenant = try tenant(of: call) else { return nil }

@@ -84,18 +84,18 @@ extension QueryAPI {
     question.ruleNames = parameters.values("rule_name[]")
     question.ruleGroups = parameters.values("rule_group[]")
     question.files = parameters.values("file[]")
-    question.tenant = try tenant(of: call) ?? Tenancy.unnamed
+    question.tenant = try tenantName(of: call)
     return try await answer("error retrieving rules: ") { try await sources.rules(question) }
   }
 
   func alerts(_ call: HTTPCall, from sources: MonitoringSources) async throws -> APIAnswer {
-    let tenant = try tenant(of: call) ?? Tenancy.unnamed
+    let tenant = try tenantName(of: call)
     return try await answer("error retrieving rules: ") { try await sources.alerts(tenant) }
   }
 
   func targets(_ call: HTTPCall, from sources: MonitoringSources) async throws -> APIAnswer {
     let state: MonitoringSources.TargetState = try choice("state", "targets", await APIParameters(call)) ?? .any
-    let tenant = try tenant(of: call) ?? Tenancy.unnamed
+    let tenant = try tenantName(of: call)
     return try await answer("retrieving targets: ") { try await sources.targets(state, tenant) }
   }
 
@@ -109,7 +109,7 @@ extension QueryAPI {
       limit = number
     }
     let (metric, wanted) = (parameters["metric"], limit)
-    let tenant = try tenant(of: call) ?? Tenancy.unnamed
+    let tenant = try tenantName(of: call)
     return try await answer("retrieving metadata: ") { try await sources.metadata(metric, wanted, tenant) }
   }
 
@@ -127,7 +127,7 @@ extension QueryAPI {
     let question = MonitoringSources.ExemplarsQuestion(
       query: parameters["query"],
       timeRange: try TimeRange(minTimeMs: time("start", .earliest), maxTimeMs: time("end", .latest)),
-      tenant: try tenant(of: call) ?? Tenancy.unnamed)
+      tenant: try tenantName(of: call))
     return try await answer("retrieving exemplars: ") { try await sources.exemplars(question) }
   }
 

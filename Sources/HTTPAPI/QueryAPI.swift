@@ -23,8 +23,12 @@ public struct QueryAPI: Sendable {
   public var queue: QueryQueue?
   /// Where queries are written down.
   public var queryLog: QueryLog?
+  /// Where those are told that took long.
+  public var slowQueries: SlowQueryLog?
   /// What is counted of them.
   public var metrics: QueryMetrics?
+  /// What is counted of them by tenants, and what these may hold.
+  public var tenants: TenantQueries?
 
   /// An API that answers by `engine` from `source`.
   public init(engine: QueryEngine, source: any Source, options: QueryAPIOptions = QueryAPIOptions()) {

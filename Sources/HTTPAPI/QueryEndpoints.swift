@@ -69,7 +69,7 @@ extension QueryAPI {
     limit: Int
   ) async throws -> APIAnswer {
     var request = request
-    request.budget = requestBudget()
+    request.budget = requestBudget(ofTenant: try tenantName(of: call))
     let start = ContinuousClock.now
     let ofEngine =
       engine.options.timeoutMs > 0 ? start + .milliseconds(min(engine.options.timeoutMs, 31_536_000_000)) : nil

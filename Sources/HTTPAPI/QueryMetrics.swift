@@ -60,7 +60,7 @@ public struct QueryMetrics: Sendable {
     preparation = durations.with("prepare_time")
     evaluation = durations.with("inner_eval")
     sorting = durations.with("result_sort")
-    samples = registry.counter("prometheus_engine_query_samples_total", "Samples that queries looked at.")
+    samples = registry.counter("prometheus_engine_query_samples_total", "Samples that queries decoded.")
   }
 
   /// A range query of this length was asked.
@@ -72,13 +72,13 @@ public struct QueryMetrics: Sendable {
     thanos?.waits.observe(statistics.queueS)
     if let thanos {
       thanos.selects.with(
-        QueryTelemetry.bound(Double(statistics.totalSamples), thanos.telemetry.samples),
+        QueryTelemetry.bound(Double(statistics.samplesDecoded), thanos.telemetry.samples),
         QueryTelemetry.bound(Double(statistics.seriesRead), thanos.telemetry.series)
       ).observe(statistics.evaluationS)
     }
     preparation.observe(statistics.preparationS)
     evaluation.observe(statistics.innerEvaluationS)
     sorting.observe(statistics.sortS)
-    samples.add(Double(statistics.totalSamples))
+    samples.add(statistics.samplesDecoded)
   }
 }

@@ -20,26 +20,19 @@ extension QueryAPI {
   ) async throws -> Outcome {
     // What is no query is neither queued nor logged.
     let request = try await prepared(request)
-    let watch = Stopwatch()
-    var queueS = 0.0
-    do {
-      let place = try await queue?.enter(request.query, deadline: request.deadline)
-      defer { if let place { queue?.leave(place) } }
-      queueS = watch.seconds
-      try checkDeadline(request)
-      let (threads, engine) = (options.threads, engine)
+    let tenant = try tenantName(of: call)
+    return try await inTurn(request, call, tenant: tenant) { watch, queueS in
+      let (threads, engine, api) = (options.threads, engine, self)
       if streams,
         let stream = try await withTaskExecutorPreference(
           threads, operation: { try await engine.stream(request, from: source.source) })
       {
-        let (log, metrics, waitedS) = (queryLog, metrics, queueS)
         let answer = try StreamedAnswer(stream, dialect, threads: threads, coverage: source.coverage, ending: ending) {
           statistics, failure in
           var statistics = statistics
-          statistics.queueS = waitedS
-          statistics.totalS = waitedS + statistics.evaluationS
-          metrics?.observe(statistics)
-          log?.write(request, call, statistics, failure: failure)
+          statistics.queueS = queueS
+          statistics.totalS = failure == nil ? queueS + statistics.evaluationS : watch.seconds
+          api.tell(request, call, tenant: tenant, statistics, failure)
         }
         return .reply(try await answer.reply())
       }
@@ -48,15 +41,8 @@ extension QueryAPI {
       }
       result.statistics.queueS = queueS
       result.statistics.totalS = watch.seconds
-      metrics?.observe(result.statistics)
-      queryLog?.write(request, call, result.statistics, failure: nil)
+      tell(request, call, tenant: tenant, result.statistics, nil)
       return .result(result)
-    } catch {
-      var statistics = QueryStatistics()
-      statistics.queueS = queueS
-      statistics.totalS = watch.seconds
-      queryLog?.write(request, call, statistics, failure: "\(error)")
-      throw error
     }
   }
 
@@ -66,26 +52,56 @@ extension QueryAPI {
     _ request: QueryRequest, _ stores: StoreParameters, emit: @escaping @Sendable (QueryResult) async throws -> Void
   ) async throws -> QueryResult {
     var request = request
-    request.budget = requestBudget()
+    request.budget = requestBudget(ofTenant: stores.tenant)
     request = try await prepared(request)
-    let watch = Stopwatch()
     let source = options.stores?.source(stores).source ?? source
-    let place = try await queue?.enter(request.query, deadline: request.deadline)
-    defer { if let place { queue?.leave(place) } }
-    let queueS = watch.seconds
-    try checkDeadline(request)
     let (engine, final) = (engine, request)
-    var result = try await withTaskExecutorPreference(options.threads) {
-      guard let stream = try await engine.stream(final, from: source) else {
-        return try await engine.answer(final, from: source)
+    return try await inTurn(request, nil, tenant: stores.tenant) { watch, queueS in
+      var result = try await withTaskExecutorPreference(options.threads) {
+        guard let stream = try await engine.stream(final, from: source) else {
+          return try await engine.answer(final, from: source)
+        }
+        while let part = try await stream.next() { try await emit(part) }
+        return try stream.ending()
       }
-      while let part = try await stream.next() { try await emit(part) }
-      return try stream.ending()
+      result.statistics.queueS = queueS
+      result.statistics.totalS = watch.seconds
+      tell(request, nil, tenant: stores.tenant, result.statistics, nil)
+      return result
     }
-    result.statistics.queueS = queueS
-    result.statistics.totalS = watch.seconds
-    metrics?.observe(result.statistics)
-    return result
+  }
+
+  /// Runs `body` once it is the query's turn, and tells of it where it fails. `body` gets a watch that runs since the query came, and how
+  /// long it waited, in seconds.
+  private func inTurn<Value>(
+    _ request: QueryRequest, _ call: HTTPCall?, tenant: String,
+    _ body: (_ watch: Stopwatch, _ queueS: Double) async throws -> Value
+  ) async throws -> Value {
+    let watch = Stopwatch()
+    var queueS = 0.0
+    do {
+      let place = try await queue?.enter(request.query, deadline: request.deadline)
+      defer { if let place { queue?.leave(place) } }
+      queueS = watch.seconds
+      try checkDeadline(request)
+      return try await body(watch, queueS)
+    } catch {
+      var statistics = QueryStatistics()
+      statistics.queueS = queueS
+      statistics.totalS = watch.seconds
+      tell(request, call, tenant: tenant, statistics, error)
+      throw error
+    }
+  }
+
+  /// Counts a query that ended, and writes it down; `call` is nil where it did not come over HTTP.
+  private func tell(
+    _ request: QueryRequest, _ call: HTTPCall?, tenant: String, _ statistics: QueryStatistics, _ error: (any Error)?
+  ) {
+    if error == nil { metrics?.observe(statistics) }
+    tenants?.count(tenant, statistics, error)
+    slowQueries?.write(request, call, tenant: tenant, statistics, error)
+    if let call { queryLog?.write(request, call, statistics, failure: error.map { "\($0)" }) }
   }
 
   /// What was too late before it began is told in the words that Prometheus has for it.

@@ -10,7 +10,7 @@ extension QueryAPI {
     if parameters.values("match[]").isEmpty { throw APIProblem(.badData, "no match[] parameter provided") }
     let limit = try parameters.limit()
     let range = try parameters.timeRange(usualMs: options.metadataRangeMs)
-    let budget = requestBudget()
+    let budget = requestBudget(ofTenant: try tenantName(of: call))
     let source = try source(for: call, await storeParameters(call, parameters))
     var lists: [LabelSets] = []
     var warnings: Set<String> = []
@@ -59,9 +59,11 @@ extension QueryAPI {
   private static func askedFor(_ limit: Int) -> Int { limit > 0 && limit < 1 << 40 ? limit + 1 : 0 }
 
   /// What one request's memory is charged to.
-  func requestBudget() -> MemoryBudget? {
-    guard options.queryBytesMax != .max || options.budget != nil else { return nil }
-    return MemoryBudget(name: "query", limitBytes: options.queryBytesMax, parent: options.budget)
+  func requestBudget(ofTenant tenant: String) -> MemoryBudget? {
+    let parent = tenants?.account(tenant).budget ?? options.budget
+    guard options.queryBytesMax != .max || parent != nil else { return nil }
+    return MemoryBudget(
+      name: "a query (--query.max-memory-per-query)", limitBytes: options.queryBytesMax, parent: parent)
   }
 
   func labelNames(_ call: HTTPCall) async throws -> APIAnswer {
@@ -91,7 +93,7 @@ extension QueryAPI {
     let matcherSets = try await reading(parameters.values("match[]")) { try parameters.matcherSets() }
     var request = LabelRequest(matcherSets: matcherSets, timeRange: range)
     request.limit = Self.askedFor(limit)
-    request.budget = requestBudget()
+    request.budget = requestBudget(ofTenant: try tenantName(of: call))
     var found = LabelStrings(strings: [])
     if !range.isEmpty { found = try await ask(source.source, request) }
     var warnings = found.warnings

@@ -108,7 +108,7 @@ extension QueryAPI {
     guard ["", "prometheus", "thanos"].contains(engine) else { throw APIProblem(.badData, "'\(engine)' bad engine") }
     result.shard = try parameters.shard()
     result.wantsCoverage = try parameters.flag("coverage") ?? false
-    result.tenant = try tenant(of: call) ?? Tenancy.unnamed
+    result.tenant = try tenantName(of: call)
     return result
   }
 

@@ -11,7 +11,7 @@ final class StreamedAnswer: @unchecked Sendable {
   private let threads: BlockingThreads?
   private let coverage: (@Sendable () -> JSONValue)?
   private let ending: @Sendable (QueryResult) throws -> String
-  private let onEnd: @Sendable (QueryStatistics, _ failure: String?) -> Void
+  private let onEnd: @Sendable (QueryStatistics, _ failure: (any Error)?) -> Void
   private let times: [UInt8]
   private var part: QueryData?
   private var hasSeries = false
@@ -24,7 +24,7 @@ final class StreamedAnswer: @unchecked Sendable {
   init(
     _ stream: QueryStream, _ dialect: Dialect, threads: BlockingThreads?, coverage: (@Sendable () -> JSONValue)?,
     ending: @escaping @Sendable (QueryResult) throws -> String,
-    onEnd: @escaping @Sendable (QueryStatistics, _ failure: String?) -> Void
+    onEnd: @escaping @Sendable (QueryStatistics, _ failure: (any Error)?) -> Void
   ) throws {
     self.stream = stream
     self.dialect = dialect
@@ -57,7 +57,7 @@ final class StreamedAnswer: @unchecked Sendable {
         _ = try self.finish(&json)
         try await writer.write(json.take())
       } catch {
-        self.onEnd(QueryStatistics(), "\(error)")
+        self.onEnd(QueryStatistics(), error)
         throw error
       }
     }

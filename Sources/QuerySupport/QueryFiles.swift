@@ -5,9 +5,16 @@ public import Observability
 
 /// What a component that answers queries has beside its API.
 public enum QueryFiles {
+  /// Gives `api` its queue, what is counted of tenants, and the log of slow queries, as `settings` say. Throws where a file cannot be written.
+  public static func add(to api: inout QueryAPI, _ settings: QuerySettings, _ context: ComponentContext) throws {
+    api.queue = try queue(width: settings.concurrentQueriesMax, folder: settings.activeQueryFolder, context)
+    api.tenants = TenantQueries(context.metrics, bytesMax: settings.tenantBytesMax, parent: api.options.budget)
+    api.slowQueries = settings.slowMs.map { SlowQueryLog(thresholdMs: $0, logger: context.logger) }
+  }
+
   /// The queue, and with a folder for it the file `queries.active` in Prometheus' form. What had not ended when the process did is logged.
   /// Throws where the file cannot be written.
-  public static func queue(width: Int, folder: String?, _ context: ComponentContext) throws -> QueryQueue {
+  private static func queue(width: Int, folder: String?, _ context: ComponentContext) throws -> QueryQueue {
     guard let folder else { return QueryQueue(width: width) }
     let path = folder + "/queries.active"
     if let old = try StateFile.contents(of: path, bytesMax: 64 << 20), let unfinished = QueryQueue.unfinished(in: old) {

@@ -24,6 +24,17 @@ public enum QueryFlags {
       "Most memory that all queries and StoreAPI calls may hold together; those beyond it fail. 0: no limit.",
       default: "1GiB"),
     FlagSpec(
+      "query.max-memory-per-query", .bytes,
+      "Most memory that one query may hold; beyond it the query fails. 0: as much as all may.", default: "0"),
+    FlagSpec(
+      "query.max-memory-per-tenant", .bytes,
+      "Most memory that the queries of one tenant may hold together; those beyond it fail. 0: as much as all may.",
+      default: "0"),
+    FlagSpec(
+      "query.log-queries-longer-than", .duration,
+      "Queries that take so long are told in the log, with what they read; 0 for none, a negative time for all.",
+      default: "0s"),
+    FlagSpec(
       "query.default-evaluation-interval", .duration, "Step of subqueries that say none.", default: "1m"),
     FlagSpec(
       "query.active-query-path", .string,
@@ -58,6 +69,12 @@ public struct QuerySettings: Sendable {
   public var concurrentQueriesMax: Int
   /// Bytes of memory of all queries together.
   public var memoryBytesMax: Int
+  /// Bytes of memory of one query.
+  public var queryBytesMax: Int
+  /// Bytes of memory of the queries of one tenant.
+  public var tenantBytesMax: Int
+  /// Queries of so many milliseconds are told in the log; negative: all; nil: none.
+  public var slowMs: Int64?
   /// Folder of the file `queries.active`; nil for none.
   public var activeQueryFolder: String?
   /// What paths begin with: empty, or a slash and more.
@@ -77,8 +94,11 @@ public struct QuerySettings: Sendable {
     engine.seriesMax = max(0, command.integer("query.max-series") ?? 0)
     engine.subqueryDepthMax = Int(clamping: try Self.positive("query.max-subquery-depth", command))
     engine.samplesMax = try Self.positive("query.max-samples", command)
-    let memory = command.integer("query.max-memory") ?? 0
-    memoryBytesMax = memory <= 0 ? .max : Int(clamping: memory)
+    memoryBytesMax = Self.bytes("query.max-memory", command)
+    queryBytesMax = Self.bytes("query.max-memory-per-query", command)
+    tenantBytesMax = Self.bytes("query.max-memory-per-tenant", command)
+    let slowMs = command.integer("query.log-queries-longer-than") ?? 0
+    self.slowMs = slowMs == 0 ? nil : slowMs
     engine.timeoutMs = try Self.positive("query.timeout", command)
     engine.subqueryStepMs = try Self.positive("query.default-evaluation-interval", command)
     activeQueryFolder = Self.nonEmpty("query.active-query-path", command)
@@ -97,6 +117,12 @@ public struct QuerySettings: Sendable {
       throw ConfigurationError(.value, "--\(name) must be more than 0")
     }
     return value
+  }
+
+  /// The value of a flag for memory, of which 0 is no limit.
+  private static func bytes(_ name: String, _ command: ParsedCommand) -> Int {
+    let bytes = command.integer(name) ?? 0
+    return bytes <= 0 ? .max : Int(clamping: bytes)
   }
 
   /// The text of a flag; nil where it is empty.

@@ -195,7 +195,9 @@ private struct Broken: Error, CustomStringConvertible { let description = "the d
     }
     let answer = try await ask(router, "/api/v1/query_range?query=up&start=0&end=1000&step=1")
     #expect(answer.status == 422 && answer.text.contains(#""errorType":"execution""#))
-    #expect(answer.text.contains("memory limit of query: ") && answer.text.contains("larger step"))
+    #expect(
+      answer.text.contains("memory limit of a query (--query.max-memory-per-query): ")
+        && answer.text.contains("larger step"))
     #expect(budget.usedBytes == 0)
     #expect(try await ask(router, "/api/v1/query?query=up&time=0").status == 200)
   }

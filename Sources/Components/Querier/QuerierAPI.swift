@@ -21,6 +21,7 @@ struct QuerierAPI {
     var options = QueryAPIOptions()
     options.dialect = .thanos
     options.budget = budget
+    options.queryBytesMax = settings.query.queryBytesMax
     options.threads = BlockingThreads(countMax: ProcessFacts.processorCount)
     options.allowedOrigins = context.command.isOn("web.disable-cors") ? .none : .all
     options.tenancy = settings.query.tenancy
@@ -54,8 +55,7 @@ struct QuerierAPI {
     var api = QueryAPI(
       engine: QueryEngine(options: settings.query.engine, parserOptions: settings.query.parser),
       source: source(fanout), options: options)
-    api.queue = try QueryFiles.queue(
-      width: settings.query.concurrentQueriesMax, folder: settings.query.activeQueryFolder, context)
+    try QueryFiles.add(to: &api, settings.query, context)
     api.metrics = QueryMetrics(context.metrics, asThanos: settings.telemetry)
     if let queue = api.queue {
       context.metrics.collect { metrics in

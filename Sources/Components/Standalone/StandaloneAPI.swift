@@ -24,6 +24,7 @@ struct StandaloneAPI {
     }
     var options = QueryAPIOptions()
     options.budget = budget
+    options.queryBytesMax = settings.query.queryBytesMax
     options.threads = BlockingThreads(countMax: ProcessFacts.processorCount)
     options.allowedOrigins = settings.allowedOrigins
     options.tenancy = settings.query.tenancy
@@ -31,8 +32,7 @@ struct StandaloneAPI {
     var api = QueryAPI(
       engine: QueryEngine(options: settings.query.engine, parserOptions: settings.query.parser), source: source,
       options: options)
-    api.queue = try QueryFiles.queue(
-      width: settings.query.concurrentQueriesMax, folder: settings.query.activeQueryFolder, context)
+    try QueryFiles.add(to: &api, settings.query, context)
     if let path = settings.queryLogFile {
       let file = try StateFile.lines(path)
       api.queryLog = QueryLog { file.append(line: $0) }

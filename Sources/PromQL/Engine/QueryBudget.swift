@@ -10,6 +10,7 @@ final class QueryBudget: Sendable {
   private let samplesMax: Int
   private let seriesMax: Int
   private let series = Atomic<Int>(0)
+  private let decoded = Atomic<Int>(0)
   private let held = Atomic<Int>(0)
   private let peak = Atomic<Int>(0)
 
@@ -40,6 +41,12 @@ final class QueryBudget: Sendable {
 
   /// Takes `count` samples, counted before, back out.
   func release(_ count: Int) { held.subtract(count, ordering: .relaxed) }
+
+  /// Counts `count` samples that a selector decoded.
+  func read(samples count: Int) { decoded.add(count, ordering: .relaxed) }
+
+  /// Samples that selectors decoded so far.
+  var samplesDecoded: Int { decoded.load(ordering: .relaxed) }
 
   /// Series that selectors read so far.
   var seriesRead: Int { series.load(ordering: .relaxed) }

@@ -50,6 +50,7 @@ final class QueryContext: Sendable {
   func report(_ counts: SampleCounts?, in statistics: inout QueryStatistics) {
     statistics.peakSamples = budget.peakSamples
     statistics.seriesRead = budget.seriesRead
+    statistics.samplesDecoded = budget.samplesDecoded
     guard let tally = counts?.finished() else { return }
     statistics.totalSamples = tally.total.reduce(0, +)
     statistics.samplesRead = tally.read.reduce(0, +)

@@ -18,6 +18,8 @@ public struct QueryStatistics: Sendable {
   public var totalSamples: Int64 = 0
   /// The same, of a range only what the step before has not looked at.
   public var samplesRead: Int64 = 0
+  /// Samples that selectors decoded, each once however many steps look at it; known of every query, `totalSamples` only where it was asked for.
+  public var samplesDecoded = 0
   /// Series that selectors read.
   public var seriesRead = 0
   /// The most samples that were held in memory at a time.

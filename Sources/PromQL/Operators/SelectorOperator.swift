@@ -147,6 +147,7 @@ private struct PartWork: Sendable {
     }
     guard part.isIntact else { return try VectorBatch(stepCount: grid.count, capacity: 0, budget: context.budget) }
     counts?.add(place.tally)
+    context.budget.read(samples: place.readCount)
     operation?.read(samples: place.readCount)
     return batch
   }

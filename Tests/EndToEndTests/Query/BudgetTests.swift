@@ -36,6 +36,79 @@ import Testing
       "\(metrics.split(separator: "\n").filter { $0.contains("memory_bytes") })")
   }
 
+  /// Whatever is asked, what it holds is charged: memory stays near the limit, and the process goes on.
+  @Test func whateverIsAskedMemoryStaysBounded() async throws {
+    let folder = try TemporaryFolder("bounded")
+    let made = try BuiltProgram.run([
+      "tools", "bench", "generate", "--set=M1", "--scale=0.03", "--output-dir=\(folder.file("blocks"))",
+    ])
+    try #require(made.exitCode == 0, "\(made.errorText)")
+    let server = try RunningStandalone(
+      blocks: [folder.file("blocks")],
+      flags: ["--query.max-memory=24MiB", "--query.max-memory-per-query=16MiB", "--query.max-concurrent=8"])
+    let (start, end, url) = ("1767225600", "1767229200", server.url)
+    _ = try await post(url + "/api/v1/query", [("query", "count({__name__=~\".+\"})"), ("time", start)])
+    let before = try anonymousMiB(server)
+    func range(_ query: String, step: String) -> (path: String, form: [(String, String)]) {
+      ("/api/v1/query_range", [("query", query), ("start", start), ("end", end), ("step", step)])
+    }
+    let requests: [(path: String, form: [(String, String)])] = [
+      range("{__name__=~\".+\"}", step: "1"), range("sort({__name__=~\".+\"})", step: "1"),
+      range("topk(1000000, {__name__=~\".+\"})", step: "1"),
+      range("max_over_time(max_over_time({__name__=~\".+\"}[10m:1s])[10m:1s])", step: "60"),
+      range("count_values(\"v\", {__name__=~\".+\"} * pi() + timestamp({__name__=~\".+\"}))", step: "30"),
+      range("{__name__=~\".+\"} * on() group_left() {__name__=~\".+\"}", step: "60"),
+      range("{__name__=~\".+\"} or {__name__=~\".+\"} and {__name__=~\".+\"}", step: "1"),
+      range("label_replace({__name__=~\".+\"}, \"a\", \"$1$1$1$1\", \"pod\", \"(.*)\")", step: "10"),
+      ("/api/v1/series", [("match[]", "{__name__=~\".+\"}"), ("start", start), ("end", end)]),
+      ("/api/v1/labels", [("match[]", "{pod=~\".+\"}"), ("start", start), ("end", end)]),
+    ]
+    var statuses: [Int: Int] = [:]
+    try await withThrowingTaskGroup(of: (Int, String).self) { group in
+      for round in 0..<2 {
+        for request in requests {
+          group.addTask {
+            let reply = try await post(url + request.path, request.form)
+            let text = reply.status == 200 ? "" : String(decoding: reply.body.prefix(500), as: UTF8.self)
+            return (reply.status, "\(round) \(request.form[0].1): \(text)")
+          }
+        }
+        group.addTask {
+          let values = try await get(url + "/api/v1/label/pod/values")
+          return (values.status, "label values")
+        }
+        group.addTask { (try await post(url + "/api/v1/query", [("query", "1 + 1")]).status, "small") }
+      }
+      for try await (status, what) in group {
+        statuses[status, default: 0] += 1
+        #expect(status == 200 || status == 422, "\(what)")
+        #expect(!what.hasSuffix("small") || status == 200, "\(what)")
+        if status == 422 {
+          #expect(
+            what.contains("memory limit of") || what.contains("same labelset") || what.contains("many-to-many"),
+            "\(what)")
+        }
+      }
+    }
+    let peak = try anonymousMiB(server, peak: true)
+    say("bounded: \(statuses), \(before) MiB before, \(peak) MiB at most")
+    #expect(statuses[422, default: 0] >= 4)
+    #expect(server.process.poll() == nil)
+    // The budget, and as much again for what the allocator keeps and for answers on their way; without a budget these take some gigabytes.
+    #expect(peak - before < 96, "\(before) MiB before, \(peak) MiB at most")
+    #expect(try server.get("/metrics").contains("\napus_query_memory_bytes 0\n"))
+  }
+
+  /// MiB of memory of its own that a server has; `peak` is the most of all its memory so far.
+  private func anonymousMiB(_ server: RunningStandalone, peak: Bool = false) throws -> Int {
+    let status = String(decoding: try readFile("/proc/\(server.process.processID)/status"), as: UTF8.self)
+    func value(_ field: String) throws -> Int {
+      let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(field) })
+      return (Int(line.split(separator: " ")[1]) ?? 0) / 1024
+    }
+    return peak ? try value("VmHWM") - (try value("RssFile")) : try value("RssAnon")
+  }
+
   /// What reading an expression takes no budget knows of: long ones are read one at a time, and nobody waits for them.
   @Test func longExpressionsAreReadOneAfterAnother() async throws {
     let server = try RunningStandalone(blocks: [try Fixtures.folder("prometheus/block-floats")])

@@ -37,6 +37,64 @@ import Testing
     #expect(last < .seconds(2), "\(elapsed)")
   }
 
+  /// Clients that ask and leave, again and again, leave nothing behind.
+  @Test func leftQueriesGiveTheirMemoryBack() async throws {
+    let folder = try TemporaryFolder("left")
+    let made = try BuiltProgram.run([
+      "tools", "bench", "generate", "--set=M1", "--scale=0.02", "--output-dir=\(folder.file("blocks"))",
+    ])
+    try #require(made.exitCode == 0, "\(made.errorText)")
+    let server = try RunningStandalone(blocks: [folder.file("blocks")], flags: ["--query.max-concurrent=4"])
+    let url = server.url + "/api/v1/query_range"
+    func residentKiB() throws -> Int {
+      let status = String(decoding: try readFile("/proc/\(server.process.processID)/status"), as: UTF8.self)
+      let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("RssAnon") })
+      return Int(line.split(separator: " ")[1]) ?? 0
+    }
+    /// So many queries, four at a time, each left after 5 to 60 ms. Returns how many of them were answered nevertheless.
+    func leave(_ count: Int) async throws -> Int {
+      var answered = 0
+      for group in 0..<count / 4 {
+        let requests = (0..<4).map { index in
+          Task {
+            try await post(
+              url,
+              [
+                ("query", ["topk(5, {__name__=~\".+\"})", "sort({__name__=~\".+\"})"][index % 2]),
+                ("start", "1767225600"),
+                ("end", "1767229200"), ("step", "1"),
+              ])
+          }
+        }
+        try await Task.sleep(for: .milliseconds(5 + group * 7 % 55))
+        for request in requests { request.cancel() }
+        for request in requests where (try? await request.value) != nil { answered += 1 }
+      }
+      let end = ContinuousClock.now + .seconds(20)
+      while try await runningQueries(server) > 0, ContinuousClock.now < end {
+        try await Task.sleep(for: .milliseconds(5))
+      }
+      return answered
+    }
+    _ = try await leave(100)
+    let before = try residentKiB()
+    let count = isLongTier ? 1000 : 120
+    let answered = try await leave(count)
+    // The allocator's own pages are given back some seconds later, but for 32 MiB.
+    let limit = before + before / 10 + (32 << 10)
+    var after = try residentKiB()
+    for _ in 0..<60 where after >= limit {
+      try await Task.sleep(for: .milliseconds(250))
+      after = try residentKiB()
+    }
+    say(
+      "\(count) queries were left, \(answered) of them answered: \(before >> 10) MiB before, \(after >> 10) MiB after")
+    #expect(answered < count / 2)
+    #expect(try await runningQueries(server) == 0)
+    #expect(try server.get("/metrics").contains("\napus_query_memory_bytes 0\n"))
+    #expect(after < limit, "\(before) KiB before, \(after) KiB after")
+  }
+
   /// Asks, leaves in the midst of it, and tells how long the query ran on; nil where it was over before.
   private func timeToEnd(_ server: RunningStandalone, _ form: [(String, String)]) async throws -> Duration? {
     let url = server.url + "/api/v1/query_range"
