@@ -103,3 +103,5 @@ double tsdb_quantile_of(double *values, size_t count, double phi) {
   }
   return lower_value * (1 - weight) + upper_value * weight;
 }
+
+void tsdb_sort_values(double *values, size_t count) { heap_sort(values, count); }

@@ -259,6 +259,25 @@ static double median_deviation(const double *values, tsdb_window window, double 
   return tsdb_quantile_of(scratch, count, 0.5);
 }
 
+/// The value that a window has most often; NaN where all are.
+static double mode_of(const double *values, tsdb_window window, double *scratch) {
+  size_t count = 0;
+  for (uint32_t i = window.begin; i < window.end; i++) {
+    if (!isnan(values[i])) scratch[count++] = values[i];
+  }
+  tsdb_sort_values(scratch, count);
+  double mode = (double)NAN;
+  size_t longest = 0;
+  for (size_t begin = 0, end; begin < count; begin = end) {
+    for (end = begin + 1; end < count && scratch[end] == scratch[begin];) end++;
+    if (end - begin <= longest) continue;
+    longest = end - begin;
+    mode = scratch[begin];
+  }
+  // Zeros are equal: that they have a sign is not told.
+  return mode + 0.0;
+}
+
 /// The least-squares line through a window's samples, with times counted from `origin_ms`; the sums go side by side.
 static void line_of(const tsdb_float_columns *columns, tsdb_window window, int64_t origin_ms, double *out_slope,
                     double *out_intercept) {
@@ -322,6 +341,7 @@ static inline double over_window(tsdb_over_time function, const tsdb_float_colum
     case TSDB_TS_OF_MIN_OVER_TIME: return seconds_of(times[extreme_index(values, window, false)]);
     case TSDB_TS_OF_MAX_OVER_TIME: return seconds_of(times[extreme_index(values, window, true)]);
     case TSDB_MAD_OVER_TIME: return median_deviation(values, window, scratch);
+    case TSDB_MODE_OVER_TIME: return mode_of(values, window, scratch);
     case TSDB_MIN_OVER_TIME:
       if (plan->has_stacks) return stacks_advance(&plan->stacks, values, window, false);
       return plan->of_slice(values + window.begin, window.end - window.begin);
@@ -343,7 +363,7 @@ tsdb_status tsdb_window_over_time(tsdb_over_time function, const tsdb_float_colu
                                   double *scratch, size_t scratch_capacity, double *row) {
   tsdb_status status = window_check(columns->count, &windows->grid, windows->range_ms);
   if (status != TSDB_OK) return status;
-  if ((unsigned)function > TSDB_DERIV) return TSDB_ERR_ARGUMENT;
+  if ((unsigned)function > TSDB_MODE_OVER_TIME) return TSDB_ERR_ARGUMENT;
   if (scratch_capacity < tsdb_over_time_scratch_bound(columns->count)) return TSDB_ERR_CAPACITY;
   bool is_sum = function == TSDB_SUM_OVER_TIME || function == TSDB_AVG_OVER_TIME ||
                 function == TSDB_STDDEV_OVER_TIME || function == TSDB_STDVAR_OVER_TIME;

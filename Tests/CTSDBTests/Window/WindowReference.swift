@@ -93,6 +93,10 @@ func overTimeReference(_ function: tsdb_over_time, _ samples: FloatSamples, _ wi
     if values.contains(where: { $0.isNaN }) { return .nan }
     let median = quantileReference(0.5, values)
     return quantileReference(0.5, values.map { abs($0 - median) })
+  case TSDB_MODE_OVER_TIME:
+    let counts = Dictionary(values.filter { !$0.isNaN }.map { ($0, 1) }, uniquingKeysWith: +)
+    let most = counts.values.max()
+    return counts.filter { $0.value == most }.keys.min().map { $0 + 0 } ?? .nan
   case TSDB_TS_OF_FIRST_OVER_TIME: return Double(samples.times[first]) / 1000
   case TSDB_TS_OF_LAST_OVER_TIME: return Double(samples.times[last]) / 1000
   case TSDB_TS_OF_MIN_OVER_TIME, TSDB_TS_OF_MAX_OVER_TIME:

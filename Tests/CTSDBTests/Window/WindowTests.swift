@@ -66,7 +66,7 @@ let absentBits: UInt64 = 0x7FF0_0000_0000_0002
     var random = SplitMix64(seed: 1)
     for _ in 0..<150 {
       let test = Self.randomCase(&random)
-      for number in 0...TSDB_DERIV.rawValue {
+      for number in 0...TSDB_MODE_OVER_TIME.rawValue {
         let function = tsdb_over_time(rawValue: number)
         let expected = (0..<test.grid.count).map { overTimeReference(function, test.samples, test.window($0)) }
         test.inAllWays { windows in

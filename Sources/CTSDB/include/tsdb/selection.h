@@ -11,4 +11,9 @@
 /// Cost: O(count) on average, O(count · log count) at worst, whatever the values; no allocation.
 double tsdb_quantile_of(double *values, size_t count, double phi);
 
+/// Sorts values[count], none of which is NaN, from the least to the greatest.
+///
+/// Cost: O(count · log count), whatever the values; no allocation.
+void tsdb_sort_values(double *values, size_t count);
+
 #endif

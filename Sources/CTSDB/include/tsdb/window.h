@@ -184,6 +184,7 @@ typedef enum tsdb_over_time {
   TSDB_TS_OF_MIN_OVER_TIME = 13,
   TSDB_TS_OF_MAX_OVER_TIME = 14,
   TSDB_DERIV = 15,                  ///< slope a second of the least-squares line, from two samples on
+  TSDB_MODE_OVER_TIME = 16,         ///< the most frequent value, the least of several; NaNs do not count
 } tsdb_over_time;
 
 /// Doubles of scratch that tsdb_window_over_time and its kin need for a series of `count` samples.
@@ -198,6 +199,28 @@ static inline size_t tsdb_over_time_scratch_bound(size_t count) { return count; 
 ///          side by side (about 1 ns a window sample). mad: a selection in each window.
 tsdb_status tsdb_window_over_time(tsdb_over_time function, const tsdb_float_columns *columns, const tsdb_windows *windows,
                                   double *scratch, size_t scratch_capacity, double *row);
+
+typedef enum tsdb_change {
+  TSDB_CHANGE_INCREASE = 0,  ///< of a counter, which began anew at 0 where it fell
+  TSDB_CHANGE_DELTA = 1,
+  TSDB_CHANGE_RATE = 2,   ///< increase a second
+  TSDB_CHANGE_DERIV = 3,  ///< delta a second
+} tsdb_change;
+
+typedef enum tsdb_change_statistic {
+  TSDB_CHANGE_MIN = 0,
+  TSDB_CHANGE_MAX = 1,
+  TSDB_CHANGE_AVG = 2,
+} tsdb_change_statistic;
+
+/// rollup_increase and its like: a statistic of the changes from each sample of a window to the next one in it; absent below two
+/// samples.
+///
+/// Shapes:  row[grid.count].
+/// Returns: TSDB_OK, TSDB_ERR_ARGUMENT (also for what does not exist), TSDB_ERR_SIZE.
+/// Cost:    a pass over each window.
+tsdb_status tsdb_window_adjacent(const tsdb_float_columns *columns, const tsdb_windows *windows, tsdb_change change,
+                                 tsdb_change_statistic statistic, double *row);
 
 /// quantile_over_time: φ may differ from step to step.
 ///
