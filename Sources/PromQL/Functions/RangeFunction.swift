@@ -17,6 +17,7 @@ enum RangeFunction: String, Sendable {
   case stddevOverTime = "stddev_over_time"
   case stdvarOverTime = "stdvar_over_time"
   case madOverTime = "mad_over_time"
+  case modeOverTime = "mode_over_time"
   case quantileOverTime = "quantile_over_time"
   case tsOfFirstOverTime = "ts_of_first_over_time"
   case tsOfLastOverTime = "ts_of_last_over_time"
@@ -27,7 +28,7 @@ enum RangeFunction: String, Sendable {
   init?(name: String) { self.init(rawValue: name) }
 
   /// Whether its result is still the same metric.
-  var keepsName: Bool { self == .firstOverTime || self == .lastOverTime }
+  var keepsName: Bool { self == .firstOverTime || self == .lastOverTime || self == .modeOverTime }
 
   /// Whether it takes start timestamps into account, where that is switched on.
   var readsStartTimestamps: Bool {

@@ -28,19 +28,9 @@ internal import TSModel
 
   func next() async throws -> VectorBatch? {
     guard let batch = try await child.next() else { return nil }
-    let result = batch.hasHistograms ? try floatsOnly(batch) : batch
+    let result = batch.hasHistograms ? try batch.withoutHistograms(context.budget) : batch
     for row in 0..<result.count { unsafe function(result.floats(row)) }
     labelChange.apply(to: result)
-    return result
-  }
-
-  private func floatsOnly(_ batch: VectorBatch) throws -> VectorBatch {
-    let result = try VectorBatch(stepCount: batch.stepCount, capacity: batch.count, budget: context.budget)
-    for row in 0..<batch.count {
-      let new = try result.openRow()
-      _ = unsafe result.floats(new).update(fromContentsOf: batch.floats(row))
-      if result.hasValues(new) { result.closeRow(batch.labels[row], dropsName: batch.dropsName[row]) }
-    }
     return result
   }
 }

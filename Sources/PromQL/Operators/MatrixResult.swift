@@ -10,7 +10,7 @@ extension Evaluator {
     switch expression {
     case .matrixSelector(let node):
       let window = try window(
-        grid, rangeMs: try durationMs(node.range), offset: node.selector.offset, at: node.selector.at,
+        grid, rangeMs: try rangeMs(node), offset: node.selector.offset, at: node.selector.at,
         boundaries: node.selector.boundaries)
       let stream = try await context.queryable.select(request(node.selector, window))
       var samples = SampleColumns()
@@ -37,7 +37,7 @@ extension Evaluator {
     case .subquery(let node):
       let window = try window(grid, rangeMs: try durationMs(node.range), offset: node.offset, at: node.at)
       let inner = try subqueryGrid(node, window)
-      let child = try await counting(in: .windows(window, inner: inner), stepCount: inner.count) {
+      let child = try await inSubquery(window, inner: inner) {
         try await vector(node.expression, inner)
       }
       let rows = try await child.all(context, stepCount: inner.count)

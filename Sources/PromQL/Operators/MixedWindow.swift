@@ -100,7 +100,7 @@ struct MixedWindow {
     case .presentOverTime, .absentOverTime: return .float(1)
     case .firstOverTime, .lastOverTime, .tsOfFirstOverTime, .tsOfLastOverTime: return edge(samples)
     case .deriv, .predictLinear, .doubleExponentialSmoothing, .minOverTime, .maxOverTime, .stddevOverTime,
-      .stdvarOverTime, .madOverTime, .quantileOverTime, .tsOfMinOverTime, .tsOfMaxOverTime:
+      .stdvarOverTime, .madOverTime, .modeOverTime, .quantileOverTime, .tsOfMinOverTime, .tsOfMaxOverTime:
       if !floats.isEmpty { noteIgnored() }
       return floats.isEmpty ? .none : fromFloats
     }

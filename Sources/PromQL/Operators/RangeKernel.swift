@@ -14,6 +14,16 @@ struct RangeKernel: RowKernel {
   let annotations: Annotations
   let usesStartTimestamps: Bool
   let checksTypeLabel: Bool
+  /// What is looked at instead of the samples.
+  let change: Change?
+
+  /// Changes from one sample of a window to the next, and what of them is wanted. Histograms play no part.
+  struct Change: Sendable {
+    let kind: tsdb_change
+    let statistic: tsdb_change_statistic
+
+    init(_ kind: tsdb_change, _ statistic: tsdb_change_statistic) { (self.kind, self.statistic) = (kind, statistic) }
+  }
 
   var wantsStaleMarkers: Bool { false }
 
@@ -21,7 +31,7 @@ struct RangeKernel: RowKernel {
     _ samples: borrowing SampleColumns, _ labels: LabelBytes, into batch: VectorBatch, row: Int,
     _ scratch: inout KernelScratch
   ) throws {
-    if samples.histogramCount > 0 {
+    if samples.histogramCount > 0, change == nil {
       try evaluateMixed(samples, labels, into: batch, row: row, &scratch)
     } else if samples.floats.count > 0 {
       try evaluateFloats(samples, labels, into: batch, row: row, &scratch)
@@ -84,7 +94,7 @@ struct RangeKernel: RowKernel {
 
   /// Most steps that are computed together; nil: all, unless the kernel passes over each window and windows are long.
   private func pieceSteps(_ floats: borrowing FloatColumns, _ grid: StepGrid) -> Int? {
-    guard function.passesOverWindows, floats.count > 1, grid.count > 1 else { return nil }
+    guard function.passesOverWindows || change != nil, floats.count > 1, grid.count > 1 else { return nil }
     let times = floats.timestampsMs
     let spanMs = max(1, Double(times[times.count - 1]) - Double(times[0]))
     let ofWindow = max(1, Double(times.count) * min(1, Double(window.rangeMs) / spanMs))
@@ -130,6 +140,7 @@ struct RangeKernel: RowKernel {
     _ parameters: [[Double]], _ buffers: KernelBuffers, _ seen: inout UInt32, _ badStep: inout Int
   ) -> tsdb_status {
     let row = unsafe buffers.row
+    if let change { return unsafe tsdb_window_adjacent(columns, windows, change.kind, change.statistic, row) }
     switch function {
     case .rate, .increase, .delta:
       let kind = function == .rate ? TSDB_RATE : function == .increase ? TSDB_INCREASE : TSDB_DELTA
@@ -238,6 +249,7 @@ extension RangeFunction {
     case .stddevOverTime: TSDB_STDDEV_OVER_TIME
     case .stdvarOverTime: TSDB_STDVAR_OVER_TIME
     case .madOverTime: TSDB_MAD_OVER_TIME
+    case .modeOverTime: TSDB_MODE_OVER_TIME
     case .tsOfFirstOverTime: TSDB_TS_OF_FIRST_OVER_TIME
     case .tsOfLastOverTime: TSDB_TS_OF_LAST_OVER_TIME
     case .tsOfMinOverTime: TSDB_TS_OF_MIN_OVER_TIME

@@ -9,6 +9,7 @@ final class VectorBinaryOperator: VectorOperator {
   private let operation: BinaryOperator
   private let matching: VectorMatching
   private let returnsBool: Bool
+  private let keepsNames: Bool
   private let site: QuerySite
   private let context: QueryContext
   private let stepCount: Int
@@ -16,10 +17,11 @@ final class VectorBinaryOperator: VectorOperator {
 
   init(
     _ left: any VectorOperator, _ operation: BinaryOperator, _ right: any VectorOperator, _ matching: VectorMatching,
-    returnsBool: Bool, at site: QuerySite, stepCount: Int, _ context: QueryContext
+    returnsBool: Bool, keepsNames: Bool, at site: QuerySite, stepCount: Int, _ context: QueryContext
   ) {
     (self.left, self.operation, self.right, self.matching) = (left, operation, right, matching)
-    (self.returnsBool, self.site, self.stepCount, self.context) = (returnsBool, site, stepCount, context)
+    (self.returnsBool, self.keepsNames, self.site) = (returnsBool, keepsNames, site)
+    (self.stepCount, self.context) = (stepCount, context)
   }
 
   func next() async throws -> VectorBatch? {
@@ -29,7 +31,8 @@ final class VectorBinaryOperator: VectorOperator {
     let rightRows = try await right.all(context, stepCount: stepCount)
     try context.checkCancellation()
     var join = try RowJoin(
-      leftRows, rightRows, operation, matching, returnsBool: returnsBool, at: site, context)
+      leftRows, rightRows, operation, matching, returnsBool: returnsBool, keepsNames: keepsNames, at: site,
+      context)
     return try join.rows()
   }
 }
@@ -45,6 +48,7 @@ private struct RowJoin {
   private let matching: VectorMatching
   private let elements: ElementOperation
   private let returnsBool: Bool
+  private let keepsNames: Bool
   private let context: QueryContext
   private let stepCount: Int
   private let merger: RowMerger
@@ -63,7 +67,7 @@ private struct RowJoin {
 
   init(
     _ left: VectorBatch, _ right: VectorBatch, _ operation: BinaryOperator, _ matching: VectorMatching,
-    returnsBool: Bool, at site: QuerySite, _ context: QueryContext
+    returnsBool: Bool, keepsNames: Bool, at site: QuerySite, _ context: QueryContext
   ) throws {
     isSwapped = matching.cardinality == .oneToMany
     (many, one) = isSwapped ? (right, left) : (left, right)
@@ -73,16 +77,18 @@ private struct RowJoin {
     (manyGroups, oneGroups) = isSwapped ? (rightGroups, leftGroups) : (leftGroups, rightGroups)
     groupCount = signatures.count
     self.matching = matching
-    self.returnsBool = returnsBool
+    (self.returnsBool, self.keepsNames) = (returnsBool, keepsNames)
     self.context = context
     stepCount = left.stepCount
     let result = try VectorBatch(stepCount: stepCount, capacity: many.count, budget: context.budget)
     merger = RowMerger(result)
     elements = ElementOperation(
       operation: operation, site: site, annotations: context.annotations, pool: result.pool)
-    dropsMetadata = operation.changesMetric || returnsBool && !context.options.delaysNameRemoval
+    dropsMetadata =
+      !keepsNames && (operation.changesMetric || returnsBool && !context.options.delaysNameRemoval)
     let names = matching.labels.map { Array($0.utf8) }
-    resultFilter = matching.cardinality != .oneToOne ? nil : matching.isOn ? .keeping(names) : .dropping(names)
+    let kept = keepsNames ? names + [LabelNames.name] : names
+    resultFilter = matching.cardinality != .oneToOne ? nil : matching.isOn ? .keeping(kept) : .dropping(names)
     onesOfGroup = Array(repeating: [], count: groupCount)
     for row in 0..<one.count { onesOfGroup[oneGroups[row]].append(row) }
     isMatched = Array(repeating: false, count: groupCount * stepCount)
@@ -182,7 +188,7 @@ private struct RowJoin {
       if combine(manyElement, oneElement, group, step, hash, into: pairs, result) { isAny = true }
     }
     guard isAny else { return }
-    pairs.closeRow(labels[...], dropsName: returnsBool)
+    pairs.closeRow(labels[...], dropsName: returnsBool && !keepsNames)
     if failure == nil { try merger.add(0, of: pairs) }
   }
 
@@ -228,7 +234,7 @@ private struct RowJoin {
         if combine(.float(fill), element, group, step, hash, into: pairs, result) { isAny = true }
       }
       guard isAny else { continue }
-      pairs.closeRow(labels[...], dropsName: returnsBool)
+      pairs.closeRow(labels[...], dropsName: returnsBool && !keepsNames)
       if failure == nil { try merger.add(0, of: pairs) }
     }
   }

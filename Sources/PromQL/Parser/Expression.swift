@@ -260,8 +260,10 @@ public final class VectorSelector: Sendable {
 public final class MatrixSelector: Sendable {
   /// The series, with offset, `@` and the boundaries.
   public let selector: VectorSelector
-  /// How far it looks back.
+  /// How far it looks back; 0 where the query does not say it.
   public let range: DurationValue
+  /// Whether the query does not say how far: a step of the query, or the lookback of an instant query. With `promql-extras` only.
+  public let isImplicit: Bool
   /// Where it stands, with its modifiers.
   public let position: PositionRange
 
@@ -269,6 +271,15 @@ public final class MatrixSelector: Sendable {
     self.selector = selector
     self.range = range
     self.position = position
+    isImplicit = false
+  }
+
+  /// The range of a selector that stands, without one, where a range is wanted.
+  init(implicitOf selector: VectorSelector) {
+    self.selector = selector
+    range = .nanoseconds(0)
+    position = selector.position
+    isImplicit = true
   }
 }
 
@@ -308,13 +319,18 @@ public final class Call: Sendable {
   public let function: FunctionSignature
   /// Its arguments, as many as were written.
   public let arguments: [Expression]
+  /// Whether its series keep their names: `keep_metric_names`.
+  public let keepsMetricNames: Bool
   /// Where it stands, from the name to the parenthesis.
   public let position: PositionRange
   let height: Int
 
-  init(function: FunctionSignature, arguments: [Expression], position: PositionRange) {
+  init(
+    function: FunctionSignature, arguments: [Expression], keepsMetricNames: Bool = false, position: PositionRange
+  ) {
     self.function = function
     self.arguments = arguments
+    self.keepsMetricNames = keepsMetricNames
     self.position = position
     self.height = (arguments.lazy.map(\.height).max() ?? 0) + 1
   }
@@ -325,12 +341,18 @@ public enum AggregationOperator: String, Hashable, Sendable, CaseIterable {
   case avg, bottomk, count, group, max, min, quantile, stddev, stdvar, sum, topk, limitk
   case countValues = "count_values"
   case limitRatio = "limit_ratio"
+  /// With `promql-extras`: the value in the middle.
+  case median
+  /// With `promql-extras`: each value by the sum of its group.
+  case share
+  /// With `promql-extras`: the series that are farthest from the median of their group.
+  case outliersk
 
   /// Whether it has a parameter before its expression.
   public var hasParameter: Bool {
     switch self {
-    case .bottomk, .countValues, .quantile, .topk, .limitk, .limitRatio: true
-    case .avg, .count, .group, .max, .min, .stddev, .stdvar, .sum: false
+    case .bottomk, .countValues, .quantile, .topk, .limitk, .limitRatio, .outliersk: true
+    case .avg, .count, .group, .max, .min, .stddev, .stdvar, .sum, .median, .share: false
     }
   }
 
@@ -390,6 +412,8 @@ public enum BinaryOperator: String, Hashable, Sendable, CaseIterable {
   case and
   case or
   case unless
+  /// With `promql-extras`: what the left side lacks is taken from the right one.
+  case defaultTo = "default"
 
   /// Whether it is one of `== != < <= > >=`.
   public var isComparison: Bool {
@@ -401,6 +425,9 @@ public enum BinaryOperator: String, Hashable, Sendable, CaseIterable {
 
   /// Whether it is one of `and or unless`.
   public var isSetOperator: Bool { self == .and || self == .or || self == .unless }
+
+  /// Whether it looks at which values there are, and leaves them as they are.
+  var isAboutPresence: Bool { isSetOperator || self == .defaultTo }
 }
 
 /// How many series of one side stand against how many of the other.
@@ -456,6 +483,8 @@ public final class BinaryOperation: Sendable {
   let written: VectorMatching
   /// Whether a comparison says 0 or 1 (`bool`) instead of choosing.
   public let returnsBool: Bool
+  /// Whether its series keep their names: `(a / b) keep_metric_names`.
+  public let keepsMetricNames: Bool
   /// From the start of the left side to the end of the right one.
   public let position: PositionRange
   /// A scalar where both sides are, else an instant vector.
@@ -463,12 +492,13 @@ public final class BinaryOperation: Sendable {
   let height: Int
 
   init(
-    operation: BinaryOperator, lhs: Expression, rhs: Expression, written: VectorMatching, returnsBool: Bool
+    operation: BinaryOperator, lhs: Expression, rhs: Expression, written: VectorMatching, returnsBool: Bool,
+    keepsMetricNames: Bool = false
   ) {
     var matching: VectorMatching?
     if lhs.valueType == .vector, rhs.valueType == .vector {
       matching = written
-      if operation.isSetOperator, written.cardinality == .oneToOne { matching?.cardinality = .manyToMany }
+      if operation.isAboutPresence, written.cardinality == .oneToOne { matching?.cardinality = .manyToMany }
     }
     self.operation = operation
     self.lhs = lhs
@@ -476,6 +506,7 @@ public final class BinaryOperation: Sendable {
     self.matching = matching
     self.written = written
     self.returnsBool = returnsBool
+    self.keepsMetricNames = keepsMetricNames
     self.position = PositionRange(lhs.position.start, rhs.position.end)
     self.valueType = lhs.valueType == .scalar && rhs.valueType == .scalar ? .scalar : .vector
     self.height = max(lhs.height, rhs.height) + 1

@@ -10,6 +10,8 @@ public struct FunctionSignature: Hashable, Sendable {
     case experimental
     /// Thanos, with `--query.enable-x-functions`.
     case extended
+    /// VictoriaMetrics, with `promql-extras`.
+    case extras
   }
 
   /// The name, as queries write it.
@@ -82,6 +84,19 @@ private let signatures: [FunctionSignature] = [
   same("info", [.vector, .vector], variadic: 1, .experimental),
   same("sort sort_desc", [.vector]),
   same("sort_by_label sort_by_label_desc", [.vector, .string], variadic: -1, .experimental),
+
+  // Of VictoriaMetrics: whole rows, several vectors, and over a range.
+  same("running_avg running_max running_min running_sum", [.vector], .extras),
+  same(
+    """
+    range_avg range_first range_last range_linear_regression range_mad range_max range_median range_min range_stddev \
+    range_stdvar range_sum range_zscore
+    """, [.vector], .extras),
+  same("range_quantile range_trim_outliers range_trim_spikes range_trim_zscore", [.scalar, .vector], .extras),
+  same("range_normalize union", [.vector, .vector], variadic: -1, .extras),
+  same("limit_offset", [.scalar, .scalar, .vector], .extras),
+  same("mode_over_time", [.matrix], .extras),
+  same("rollup rollup_delta rollup_deriv rollup_increase rollup_rate", [.matrix, .string], variadic: 1, .extras),
 
   // Between types, and about time.
   same("absent timestamp", [.vector]),

@@ -24,7 +24,10 @@ struct Lexer {
   /// Whether a duration was seen in any brackets so far.
   private var hasDuration = false
 
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
+  /// Whether the words of `promql-extras` are read.
+  private let hasExtras: Bool
+
+  init(_ bytes: [UInt8], hasExtras: Bool = false) { (self.bytes, self.hasExtras) = (bytes, hasExtras) }
 
   /// The next token. Comments and blanks are none.
   mutating func next() throws(ParseError) -> Token {
@@ -133,6 +136,7 @@ struct Lexer {
         return .colon
       }
       if let keyword = durationKeyword(first: byte) { return keyword }
+      if hasExtras { return nameInBrackets() }
       throw error("unexpected character: \(quotedCharacter(at: start)), expected ':'")
     default: break
     }
@@ -163,6 +167,11 @@ struct Lexer {
       return try numberOrDuration()
     default:
       if isLetter(byte), let keyword = durationKeyword(first: byte) { return keyword }
+      if isLetter(byte), hasExtras {
+        hasDuration = true
+        mode = .statements
+        return nameInBrackets()
+      }
       throw error("unexpected character in duration expression: \(quotedCharacter(at: start))")
     }
   }
@@ -206,14 +215,25 @@ struct Lexer {
       position += 1
     }
     if hasColon { return .metricIdentifier }
-    guard position - start <= TokenKind.keywordBytesMax, let keyword = TokenKind.keyword(lowercased()) else {
+    guard position - start <= TokenKind.keywordBytesMax, let keyword = keyword(lowercased()) else {
       return .identifier
     }
     switch keyword {
     // Only before a parenthesis, so that metrics of these names stay metrics.
-    case .fill, .fillLeft, .fillRight: return isBeforeLeftParen() ? keyword : .identifier
+    case .fill, .fillLeft, .fillRight, .with: return isBeforeLeftParen() ? keyword : .identifier
     default: return keyword
     }
+  }
+
+  /// The name of a template, where a duration is wanted.
+  private mutating func nameInBrackets() -> TokenKind {
+    position = start + 1
+    while let following = peek(), isLetter(following) || isDigit(following) { position += 1 }
+    return .identifier
+  }
+
+  private func keyword(_ word: String) -> TokenKind? {
+    TokenKind.keyword(word) ?? (hasExtras ? TokenKind.extraKeyword(word) : nil)
   }
 
   private mutating func durationKeyword(first: UInt8) -> TokenKind? {

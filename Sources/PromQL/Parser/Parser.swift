@@ -51,6 +51,8 @@ struct Parser {
     case sign(Token)
     case binary(lhs: Expression, BinaryOperator, precedence: Int, BinaryModifiers)
     case call(name: Token, argumentsFrom: Int)
+    /// Parentheses around several expressions.
+    case union(Token, argumentsFrom: Int)
     case aggregation(AggregationFrame)
   }
 
@@ -82,6 +84,10 @@ struct Parser {
   let options: ParserOptions
   private var lexer: Lexer
   private var following: Token?
+  /// What tokens are read from after the first `WITH`.
+  private var templates: TemplateExpansion?
+  /// The token that was read last, while there are no templates.
+  private var previous: TokenKind?
   /// The end of the last token that may end an expression, looked at or read.
   private(set) var lastClosing = 0
   private var frames: [Frame] = []
@@ -91,16 +97,32 @@ struct Parser {
   init(_ bytes: [UInt8], _ options: ParserOptions) {
     self.bytes = bytes
     self.options = options
-    lexer = Lexer(bytes)
+    lexer = Lexer(bytes, hasExtras: options.extras)
   }
 
   // MARK: tokens
 
   mutating func peek() throws(ParseError) -> Token {
     if let following { return following }
-    let token = try lexer.next()
+    let token = try read()
     if token.kind.closes { lastClosing = token.end }
     following = token
+    return token
+  }
+
+  private mutating func read() throws(ParseError) -> Token {
+    guard options.extras else { return try lexer.next() }
+    if templates == nil {
+      let token = try lexer.next()
+      guard token.kind == .with else {
+        previous = token.kind
+        return token
+      }
+      var tokens = [token]
+      while let last = tokens.last, last.kind != .end { tokens.append(try lexer.next()) }
+      templates = TemplateExpansion(bytes, tokens, after: previous)
+    }
+    guard let token = try templates?.next() else { return try lexer.next() }
     return token
   }
 
@@ -237,7 +259,7 @@ struct Parser {
         guard precedence < own || (precedence == own && own != TokenKind.precedenceOfPower) else { return value }
         frames.removeLast()
         value = try binary(operation, lhs, value, modifiers)
-      case .parenthesis, .call, .aggregation: return value
+      case .parenthesis, .call, .union, .aggregation: return value
       }
     }
     return value
@@ -253,7 +275,11 @@ struct Parser {
     switch try peek().kind {
     case .rightParen: break
     case .comma:
-      if case .parenthesis = frame { throw try unexpected() }
+      if case .parenthesis(let opening) = frame {
+        guard options.extras else { throw try unexpected() }
+        // `(a, b)` is `union(a, b)`.
+        frames[frames.count - 1] = .union(opening, argumentsFrom: arguments.count)
+      }
       arguments.append(value)
       let comma = try take()
       guard try peek().kind.beginsExpression else {
@@ -275,7 +301,9 @@ struct Parser {
 
   private mutating func completeArguments(_ frame: Frame) throws(ParseError) -> Expression {
     switch frame {
-    case .call(let name, let index): return .call(try call(name, takeArguments(from: index)))
+    case .call(let name, let index):
+      return .call(try call(named: text(name), name, takeArguments(from: index)))
+    case .union(let opening, let index): return .call(try call(named: "union", opening, takeArguments(from: index)))
     case .aggregation(let frame): return .aggregation(try aggregation(frame))
     case .parenthesis, .sign, .binary: throw error("arguments without a function", at: PositionRange(0, 0))
     }
@@ -287,11 +315,18 @@ struct Parser {
     return taken
   }
 
-  private func call(_ name: Token, _ arguments: [Expression]) throws(ParseError) -> Call {
-    let function = FunctionSignature.named(text(name))
+  /// The call of `word`, which stands at `name`.
+  private func call(named word: String, _ name: Token, _ arguments: [Expression]) throws(ParseError) -> Call {
+    let function = FunctionSignature.named(word)
     guard let function, function.origin != .extended || options.extendedFunctions else {
       throw error("unknown function with name \(quotedText(bytes[name.start..<name.end]))", at: name.position)
     }
+    guard function.origin != .extras || options.extras else {
+      throw error(
+        "unknown function with name \(quotedText(function.name)); --enable-feature=\(ParserOptions.extrasName) knows it",
+        at: name.position)
+    }
+    let arguments = options.extras ? arguments.withImplicitRanges(of: function) : arguments
     guard !function.isExperimental || options.experimentalFunctions else {
       throw error("function \(quotedText(function.name)) is not enabled", at: name.position)
     }
@@ -481,6 +516,19 @@ extension NumberLiteral {
   func signed(isNegation: Bool, start: Int) -> NumberLiteral {
     NumberLiteral(
       value: isNegation ? -value : value, isDuration: isDuration, position: PositionRange(start, position.end))
+  }
+}
+
+extension [Expression] {
+  /// Arguments of `function`, with a range around each selector that stands where one is wanted.
+  fileprivate func withImplicitRanges(of function: FunctionSignature) -> [Expression] {
+    guard function.argumentTypes.contains(.matrix) else { return self }
+    return zip(indices, self).map { index, argument in
+      guard index < function.argumentTypes.count, function.argumentTypes[index] == .matrix,
+        case .vectorSelector(let selector) = argument.withoutParentheses
+      else { return argument }
+      return .matrixSelector(MatrixSelector(implicitOf: selector))
+    }
   }
 }
 

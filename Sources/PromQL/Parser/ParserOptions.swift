@@ -12,11 +12,13 @@ public struct ParserOptions: Hashable, Sendable {
   public var durationExpressions = true
   /// Thanos' `xrate`, `xincrease` and `xdelta`.
   public var extendedFunctions = false
+  /// `promql-extras`: what users of VictoriaMetrics know from its language, MetricsQL.
+  public var extras = false
 
   /// The stable language.
   public init() {}
 
-  /// All of Prometheus' language, with its experimental parts; without Thanos' functions.
+  /// All of Prometheus' language, with its experimental parts; without Thanos' functions and MetricsQL's.
   public static let everything: ParserOptions = {
     var options = ParserOptions()
     options.experimentalFunctions = true
@@ -33,10 +35,14 @@ public struct ParserOptions: Hashable, Sendable {
     case "promql-binop-fill-modifiers": binopFillModifiers = true
     case "promql-duration-expr": durationExpressions = true
     case "promql-x-functions": extendedFunctions = true
+    case Self.extrasName: extras = true
     default: return false
     }
     return true
   }
+
+  /// The feature flag of `extras`.
+  static let extrasName = "promql-extras"
 
   /// How high a tree may be. Real queries stay below 50.
   public static let heightMax = 1000

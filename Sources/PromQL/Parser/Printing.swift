@@ -156,14 +156,14 @@ private struct Printer {
       writeOffset(node.offset)
     case .matrixSelector(let node):
       writeSeries(of: node.selector)
-      write("[" + text(of: node.range) + "]")
+      if !node.isImplicit { write("[" + text(of: node.range) + "]") }
       writeBoundaries(node.selector.boundaries)
       writeAt(node.selector.at)
       writeOffset(node.selector.offset)
     case .subquery(let node): push(.expression(node.expression), .text(suffix(of: node)))
     case .call(let node):
       write(node.function.name + "(")
-      push(.text(")"))
+      push(.text(end(of: node)))
       if !node.arguments.isEmpty { push(.arguments(node.arguments, from: 0)) }
     case .aggregation(let node):
       write(head(of: node) + "(")
@@ -175,8 +175,15 @@ private struct Printer {
       push(.expression(node.expression))
     case .parenthesized(let node):
       write("(")
-      push(.expression(node.expression), .text(")"))
+      push(.expression(node.expression), .text(end(of: node)))
     }
+  }
+
+  private func end(of node: Call) -> String { node.keepsMetricNames ? ") keep_metric_names" : ")" }
+
+  private func end(of node: Parenthesized) -> String {
+    if case .binary(let inner) = node.expression, inner.keepsMetricNames { return ") keep_metric_names" }
+    return ")"
   }
 
   private func text(of literal: NumberLiteral) -> String {
@@ -339,7 +346,7 @@ private struct Printer {
     case .call(let node):
       indent(level)
       write(node.function.name + "(\n")
-      push(.text("\n"), .indent(level), .text(")"))
+      push(.text("\n"), .indent(level), .text(end(of: node)))
       if !node.arguments.isEmpty { push(.formattedArguments(node.arguments, from: 0, level: level + 1)) }
     case .aggregation(let node):
       indent(level)
@@ -353,7 +360,7 @@ private struct Printer {
     case .parenthesized(let node):
       indent(level)
       write("(\n")
-      push(.formatted(node.expression, level: level + 1), .text("\n"), .indent(level), .text(")"))
+      push(.formatted(node.expression, level: level + 1), .text("\n"), .indent(level), .text(end(of: node)))
     default: push(.expression(expression))
     }
   }

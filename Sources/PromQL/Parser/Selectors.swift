@@ -101,6 +101,7 @@ extension Parser {
       case .at: value = try fixed(value)
       case .anchored: value = try bounded(value, .anchored)
       case .smoothed: value = try bounded(value, .smoothed)
+      case .keepMetricNames: value = try keepingNames(value)
       default: return value
       }
     }
@@ -224,6 +225,28 @@ extension Parser {
       throw error("anchored and smoothed modifiers cannot be used together", at: value.position)
     }
     return replacing(value, boundaries: boundaries)
+  }
+
+  /// `value keep_metric_names`
+  private mutating func keepingNames(_ value: Expression) throws(ParseError) -> Expression {
+    let word = try take()
+    switch value {
+    case .call(let node):
+      return .call(
+        Call(
+          function: node.function, arguments: node.arguments, keepsMetricNames: true,
+          position: PositionRange(node.position.start, word.end)))
+    case .parenthesized(let outer):
+      guard case .binary(let node) = outer.expression else { break }
+      let kept = BinaryOperation(
+        operation: node.operation, lhs: node.lhs, rhs: node.rhs, written: node.written, returnsBool: node.returnsBool,
+        keepsMetricNames: true)
+      return .parenthesized(
+        Parenthesized(expression: .binary(kept), position: PositionRange(outer.position.start, word.end)))
+    default: break
+    }
+    throw error(
+      "keep_metric_names must follow a function or a binary operation in parentheses", at: word.position)
   }
 
   /// `value`, a selector or a subquery, with what is given in the place of what it has.

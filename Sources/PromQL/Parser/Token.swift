@@ -12,8 +12,10 @@ enum TokenKind: UInt8 {
 
   // Aggregations.
   case avg, bottomk, count, countValues, group, max, min, quantile, stddev, stdvar, sum, topk, limitk, limitRatio
+  case median, share, outliersk
 
   // Keywords.
+  case defaultTo, keepMetricNames, with
   case bool, by, groupLeft, groupRight, fill, fillLeft, fillRight, ignoring, offset, smoothed, anchored, on, without
 
   // Words that are functions elsewhere.
@@ -34,8 +36,16 @@ enum TokenKind: UInt8 {
     "inf": .number, "nan": .number,
   ]
 
+  /// The same of the words that only `promql-extras` knows.
+  static func extraKeyword(_ word: String) -> TokenKind? { extraKeywords[word] }
+
+  private static let extraKeywords: [String: TokenKind] = [
+    "default": .defaultTo, "keep_metric_names": .keepMetricNames, "median": .median, "share": .share,
+    "outliersk": .outliersk, "with": .with,
+  ]
+
   /// The longest keyword, bytes.
-  static let keywordBytesMax = 12
+  static let keywordBytesMax = 17
 
   /// The aggregation that it begins, unless it names a metric.
   var aggregation: AggregationOperator? {
@@ -54,6 +64,9 @@ enum TokenKind: UInt8 {
     case .topk: .topk
     case .limitk: .limitk
     case .limitRatio: .limitRatio
+    case .median: .median
+    case .share: .share
+    case .outliersk: .outliersk
     default: nil
     }
   }
@@ -61,6 +74,7 @@ enum TokenKind: UInt8 {
   /// The operator between two expressions, and how strongly it binds: more is stronger.
   var binaryOperator: (operation: BinaryOperator, precedence: Int)? {
     switch self {
+    case .defaultTo: (.defaultTo, 0)
     case .or: (.or, 1)
     case .and: (.and, 2)
     case .unless: (.unless, 2)
@@ -117,7 +131,7 @@ enum TokenKind: UInt8 {
     switch self {
     case .identifier, .metricIdentifier, .by, .without, .fill, .fillLeft, .fillRight, .and, .or, .unless, .offset,
       .start,
-      .atEnd, .step, .range, .anchored, .smoothed, .maxOf, .minOf:
+      .atEnd, .step, .range, .anchored, .smoothed, .maxOf, .minOf, .defaultTo, .keepMetricNames:
       true
     default: aggregation != nil
     }
@@ -166,7 +180,7 @@ enum TokenKind: UInt8 {
     switch self {
     case .bool, .by, .groupLeft, .groupRight, .fill, .fillLeft, .fillRight, .ignoring, .offset, .smoothed, .anchored,
       .on,
-      .without:
+      .without, .keepMetricNames:
       true
     default: false
     }

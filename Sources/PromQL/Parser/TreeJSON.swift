@@ -56,7 +56,7 @@ private struct TreeWriter {
         .expression(node.parameter), .text(",\"type\":\"aggregation\",\"without\":\(node.isWithout)}"))
     case .binary(let node):
       push(
-        .text("{\"bool\":\(node.returnsBool),\"lhs\":"), .expression(node.lhs),
+        .text("{\"bool\":\(node.returnsBool)\(kept(node.keepsMetricNames)),\"lhs\":"), .expression(node.lhs),
         .text(",\"matching\":\(text(of: node.matching)),\"op\":\(quote(node.operation.rawValue)),\"rhs\":"),
         .expression(node.rhs), .text(",\"type\":\"binaryExpr\"}"))
     case .unary(let node):
@@ -100,12 +100,16 @@ private struct TreeWriter {
     push(
       .text(
         "],\"func\":{\"argTypes\":[\(types)],\"name\":\(quote(function.name)),\"returnType\":"
-          + "\(quote(function.returnType.rawValue)),\"variadic\":\(function.variadic)},\"type\":\"call\"}"))
+          + "\(quote(function.returnType.rawValue)),\"variadic\":\(function.variadic)}\(kept(node.keepsMetricNames)),"
+          + "\"type\":\"call\"}"))
     for (index, argument) in node.arguments.enumerated().reversed() {
       push(.text(index > 0 ? "," : ""), .expression(argument))
     }
     push(.text("{\"args\":["))
   }
+
+  /// A member that only is there where names are kept, so that other trees stay Prometheus'.
+  private func kept(_ keepsMetricNames: Bool) -> String { keepsMetricNames ? ",\"keepMetricNames\":true" : "" }
 
   private func text(of literal: NumberLiteral, isInDuration: Bool) -> String {
     "{" + (isInDuration ? "\"duration\":\(literal.isDuration)," : "")

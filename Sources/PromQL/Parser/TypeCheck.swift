@@ -180,7 +180,7 @@ struct TypeCheck {
         throw error(
           "set operator \(quotedText(operation.rawValue)) not allowed in binary scalar expression", at: node.position)
       }
-    } else if operation.isSetOperator {
+    } else if operation.isAboutPresence {
       guard written.cardinality == .oneToOne else {
         throw error("no grouping allowed for \(quotedText(operation.rawValue)) operation", at: node.position)
       }

@@ -48,15 +48,17 @@ extension Expression {
   /// Whether each value depends on one series alone, and its labels are those of the series, the name left out or not.
   fileprivate var isOfSingleSeries: Bool {
     switch self {
-    case .vectorSelector, .matrixSelector: return true
+    case .vectorSelector: return true
+    case .matrixSelector(let node): return !node.isImplicit
     case .parenthesized(let node): return node.expression.isOfSingleSeries
     case .unary(let node): return node.expression.isOfSingleSeries
     case .subquery(let node): return node.expression.valueType == .vector && node.expression.isOfSingleSeries
     case .binary(let node):
+      if node.keepsMetricNames || node.operation == .defaultTo { return false }
       // Of two vectors a series of one part may meet one of another.
       return node.lhs.isLiteral && node.rhs.isOfSingleSeries || node.rhs.isLiteral && node.lhs.isOfSingleSeries
     case .call(let node):
-      guard Self.functionsOfSingleSeries.contains(node.function.name) else { return false }
+      guard Self.functionsOfSingleSeries.contains(node.function.name), !node.keepsMetricNames else { return false }
       return node.arguments.allSatisfy { $0.isLiteral || $0.valueType != .scalar && $0.isOfSingleSeries }
     case .numberLiteral, .stringLiteral, .aggregation: return false
     }

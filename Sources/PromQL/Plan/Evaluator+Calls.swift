@@ -20,20 +20,22 @@ extension Evaluator {
   func call(_ call: Call, _ grid: StepGrid) async throws -> any VectorOperator {
     let name = call.function.name
     let arguments = call.arguments.map(\.withoutParentheses)
+    if let rows = try await extraCall(call, arguments, grid) { return rows }
+    let labelChange = labelChange(dropsName: !call.keepsMetricNames)
     if let function = elementwiseFunction(name) {
       let child = try await vectorArgument(arguments.first, grid)
       return merged(
-        ElementwiseOperator(child, labelChange(), context, function), .merges, grid)
+        ElementwiseOperator(child, labelChange, context, function), .merges, grid)
     }
     switch name {
     case "timestamp", "start_timestamp":
       if case .vectorSelector(let selector) = arguments[0] {
-        return try timestamps(selector, name, grid)
+        return try timestamps(selector, name, labelChange, grid)
       }
       let child = try await vector(arguments[0], grid)
       return merged(
-        EvaluationTimeOperator(child, grid, isEmpty: name != "timestamp", labelChange(), context), .merges, grid)
-    case "clamp", "clamp_min", "clamp_max", "round": return try await bounded(name, arguments, grid)
+        EvaluationTimeOperator(child, grid, isEmpty: name != "timestamp", labelChange, context), .merges, grid)
+    case "clamp", "clamp_min", "clamp_max", "round": return try await bounded(name, arguments, labelChange, grid)
     case "vector": return ConstantOperator(try await scalar(arguments[0], grid), context)
     case "absent":
       let child = try await vector(arguments[0], grid)
@@ -63,7 +65,8 @@ extension Evaluator {
         HistogramFunctionOperator(
           child, name,
           LabelChange(
-            dropsName: true, filter: .dropping([LabelNames.name]), isDelayed: context.options.delaysNameRemoval),
+            dropsName: !call.keepsMetricNames, filter: .dropping([LabelNames.name]),
+            isDelayed: context.options.delaysNameRemoval),
           context), .merges, grid)
     case "histogram_quantile", "histogram_quantiles", "histogram_fraction":
       return try await histogramEstimate(name, arguments, grid)
@@ -77,8 +80,9 @@ extension Evaluator {
     return ConstantOperator((0..<grid.count).map { Double(grid.timeMs($0)) / 1000 }, context)
   }
 
-  private func timestamps(_ selector: VectorSelector, _ function: String, _ grid: StepGrid) throws -> any VectorOperator
-  {
+  private func timestamps(
+    _ selector: VectorSelector, _ function: String, _ labelChange: LabelChange, _ grid: StepGrid
+  ) throws -> any VectorOperator {
     var window = try window(grid, rangeMs: 0, offset: selector.offset, at: selector.at)
     if let fixedMs = fixedTimeMs(selector.at) {
       // Here Prometheus forgets the offset when it looks for a sample, not when it chooses those that it looks at.
@@ -89,19 +93,21 @@ extension Evaluator {
     let isStart = function == "start_timestamp"
     let kernel = InstantKernel(window: window, yields: isStart ? .startTime : .time)
     let rows = SelectorOperator(
-      request(selector, window, function: function), kernel, grid: grid, labelChange(), counts: counts, context)
+      request(selector, window, function: function), kernel, grid: grid, labelChange, counts: counts, context)
     guard isStart, !context.options.usesStartTimestamps else { return merged(rows, .merges, grid) }
     return ConstantOperator(nil, context)
   }
 
-  private func bounded(_ name: String, _ arguments: [Expression], _ grid: StepGrid) async throws -> any VectorOperator {
+  private func bounded(
+    _ name: String, _ arguments: [Expression], _ labelChange: LabelChange, _ grid: StepGrid
+  ) async throws -> any VectorOperator {
     let child = try await vector(arguments[0], grid)
     var numbers: [[Double]] = []
     for argument in arguments.dropFirst() { numbers.append(try await scalar(argument, grid)) }
     if name == "round" {
       let units = numbers.first
       return unsafe merged(
-        ElementwiseOperator(child, labelChange(), context) { values in
+        ElementwiseOperator(child, labelChange, context) { values in
           unsafe withOptionalRow(units) { units in
             unsafe tsdb_row_round(values.baseAddress, units, values.count, values.baseAddress)
           }
@@ -110,7 +116,7 @@ extension Evaluator {
     let lows = name == "clamp_max" ? nil : numbers[0]
     let highs = name == "clamp_min" ? nil : numbers[numbers.count - 1]
     return unsafe merged(
-      ElementwiseOperator(child, labelChange(), context) { values in
+      ElementwiseOperator(child, labelChange, context) { values in
         unsafe withOptionalRow(lows) { lows in
           unsafe withOptionalRow(highs) { highs in
             unsafe tsdb_row_clamp(values.baseAddress, lows, highs, values.count, values.baseAddress)
@@ -128,20 +134,31 @@ extension Evaluator {
     else { throw QueryError(.internal, "function \(name) is not known to the engine") }
     var parameters: [[Double]] = []
     let argument = arguments[place]
-    let matrix = try await matrixSource(argument, function, grid)
     for (index, other) in arguments.enumerated() where index != place {
       parameters.append(try await scalar(other, grid))
     }
-    let kernel = RangeKernel(
-      function: function, window: matrix.window, parameters: parameters, grid: grid,
-      site: rangeSite(arguments[0]), annotations: context.annotations,
-      usesStartTimestamps: context.options.usesStartTimestamps,
-      checksTypeLabel: context.options.usesTypeAndUnitLabels)
-    let rows = matrix.rows(kernel, labelChange(dropsName: !function.keepsName))
+    let rows = try await rangeRows(
+      function, argument, parameters: parameters, at: arguments[0],
+      labelChange(dropsName: !function.keepsName && !call.keepsMetricNames), grid)
     if function == .absentOverTime {
       return AbsentOperator(rows, labels: absentLabels(arguments[0]), stepCount: grid.count, context)
     }
     return merged(rows, .fails, grid)
+  }
+
+  /// The rows of a function over a range vector, or of its changes from sample to sample. Annotations point to `place`, by default to
+  /// the vector; `hint` is what the source hears of the function, by default its name.
+  func rangeRows(
+    _ function: RangeFunction, _ argument: Expression, parameters: [[Double]] = [], at place: Expression? = nil,
+    change: RangeKernel.Change? = nil, hint: String? = nil, _ labelChange: LabelChange, _ grid: StepGrid
+  ) async throws -> any VectorOperator {
+    let matrix = try await matrixSource(argument, function, hint: hint ?? function.rawValue, grid)
+    let kernel = RangeKernel(
+      function: function, window: matrix.window, parameters: parameters, grid: grid,
+      site: rangeSite(place ?? argument), annotations: context.annotations,
+      usesStartTimestamps: context.options.usesStartTimestamps,
+      checksTypeLabel: context.options.usesTypeAndUnitLabels, change: change)
+    return matrix.rows(kernel, labelChange)
   }
 
   /// Where annotations about a function over a range point. Of a subquery Prometheus forgets where it stands.
@@ -157,16 +174,16 @@ extension Evaluator {
   }
 
   private func matrixSource(
-    _ expression: Expression, _ function: RangeFunction, _ grid: StepGrid
+    _ expression: Expression, _ function: RangeFunction, hint: String, _ grid: StepGrid
   ) async throws -> MatrixSource {
     switch expression {
     case .matrixSelector(let node):
       let selector = node.selector
       try function.check(selector.boundaries)
       let window = try window(
-        grid, rangeMs: try durationMs(node.range), offset: selector.offset, at: selector.at,
+        grid, rangeMs: try rangeMs(node), offset: selector.offset, at: selector.at,
         boundaries: selector.boundaries)
-      let request = request(selector, window, function: function.rawValue)
+      let request = request(selector, window, function: hint)
       let (context, keepsBuckets, counts) = (context, !statisticsOnly.contains(selector), counts)
       return MatrixSource(window: window) { kernel, labelChange in
         SelectorOperator(
@@ -176,7 +193,7 @@ extension Evaluator {
       let rangeMs = try durationMs(node.range)
       let window = try window(grid, rangeMs: rangeMs, offset: node.offset, at: node.at)
       let inner = try subqueryGrid(node, window)
-      let child = try await counting(in: .windows(window, inner: inner), stepCount: inner.count) {
+      let child = try await inSubquery(window, inner: inner) {
         try await vector(node.expression, inner)
       }
       let context = context

@@ -12,6 +12,9 @@ final class Evaluator {
   let queryStartMs: Int64
   let queryEndMs: Int64
   let queryStepMs: Int64
+  /// How far a range looks back that does not say it: a step of the innermost subquery or of the query, or the lookback of an
+  /// instant query. With `promql-extras` only.
+  private(set) var implicitRangeMs: Int64
   /// Which selectors need no buckets of their histograms.
   let statisticsOnly: StatisticsOnly
   /// What the samples of the selectors that are being planned are counted by.
@@ -28,6 +31,7 @@ final class Evaluator {
     self.root = root
     self.counts = counts
     (self.context, queryStartMs, queryEndMs, queryStepMs) = (context, startMs, endMs, stepMs)
+    implicitRangeMs = stepMs > 0 ? stepMs : context.lookbackMs
     statisticsOnly = StatisticsOnly(expression)
   }
 
@@ -48,6 +52,21 @@ final class Evaluator {
     counts = outer?.part(stepCount: stepCount, use)
     defer { counts = outer }
     return try await body()
+  }
+
+  /// Calls `body` with counts for the expression of a subquery, and with its step for ranges that say none.
+  func inSubquery<Result>(
+    _ window: SelectorWindow, inner: StepGrid, _ body: () async throws -> Result
+  ) async throws -> Result {
+    let outer = implicitRangeMs
+    implicitRangeMs = inner.stepMs
+    defer { implicitRangeMs = outer }
+    return try await counting(in: .windows(window, inner: inner), stepCount: inner.count, body)
+  }
+
+  /// How far a range selector looks back, milliseconds.
+  func rangeMs(_ node: MatrixSelector) throws -> Int64 {
+    node.isImplicit ? implicitRangeMs : try durationMs(node.range)
   }
 
   /// Where annotations about `expression` point. Asked for in the order of evaluation.
@@ -102,6 +121,7 @@ final class Evaluator {
     case .binary(let node):
       let left = try await scalar(node.lhs, grid)
       let right = try await scalar(node.rhs, grid)
+      if node.operation == .defaultTo { return zip(left, right).map { $0.isNaN ? $1 : $0 } }
       return zip(left, right).map { node.operation.apply($0, $1) }
     case .call(let node): return try await scalarCall(node, grid)
     default: throw QueryError(.internal, "evaluate an expression of type \(expression.valueType) as a scalar")
@@ -189,11 +209,12 @@ final class Evaluator {
   // MARK: Binary operations
 
   private func binary(_ node: BinaryOperation, _ grid: StepGrid) async throws -> any VectorOperator {
+    if node.operation == .defaultTo { return try await defaulted(node, grid) }
     let leftIsScalar = node.lhs.valueType == .scalar
     if leftIsScalar || node.rhs.valueType == .scalar {
       let numbers = try await scalar(leftIsScalar ? node.lhs : node.rhs, grid)
       let child = try await vector(leftIsScalar ? node.rhs : node.lhs, grid)
-      let dropsName = node.operation.changesMetric || node.returnsBool
+      let dropsName = (node.operation.changesMetric || node.returnsBool) && !node.keepsMetricNames
       return merged(
         ScalarBinaryOperator(
           child, node.operation, numbers, scalarIsLeft: leftIsScalar, returnsBool: node.returnsBool,
@@ -214,8 +235,8 @@ final class Evaluator {
         set, left, right, MatchSignatures(on: matching.isOn, names: matching.labels), stepCount: grid.count, context)
     }
     return VectorBinaryOperator(
-      left, node.operation, right, matching, returnsBool: node.returnsBool, at: site(node.position),
-      stepCount: grid.count, context)
+      left, node.operation, right, matching, returnsBool: node.returnsBool, keepsNames: node.keepsMetricNames,
+      at: site(node.position), stepCount: grid.count, context)
   }
 
   // MARK: Aggregations
@@ -258,6 +279,12 @@ final class Evaluator {
       let parameterSite = parameter.map { site($0) } ?? innerSite
       return QuantileAggregation(
         child, numbers, grouping, at: innerSite, parameterSite: parameterSite, stepCount: grid.count, context)
+    case .median:
+      return QuantileAggregation(
+        child, Array(repeating: 0.5, count: grid.count), grouping, at: innerSite, parameterSite: innerSite,
+        stepCount: grid.count, context)
+    case .share: return ShareAggregation(child, grouping, stepCount: grid.count, context)
+    case .outliersk: return OutlierAggregation(child, numbers, grouping, stepCount: grid.count, context)
     case .countValues:
       guard let parameter, case .stringLiteral(let label) = parameter else {
         throw QueryError(.internal, "count_values without the name of a label")

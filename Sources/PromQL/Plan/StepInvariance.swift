@@ -32,6 +32,10 @@ struct StepInvariance {
     case .call(let node):
       let arguments = node.arguments.map(\.withoutParentheses)
       let areInvariant = arguments.allSatisfy { of($0).isInvariant }
+      // What looks at whole rows sees a value as often as there are steps.
+      if node.function.origin == .extras, WholeRowFunction(name: node.function.name, parameter: nil) != nil {
+        return never
+      }
       if !timeDependent.contains(node.function.name) {
         return areInvariant ? StepInvariance(isInvariant: true, isWorthOnce: true) : never
       }

@@ -154,6 +154,12 @@ private func outline(_ expression: Expression) -> String {
         "a + fill(0) b", \.binopFillModifiers, "1:1: parse error: binop fill modifiers are experimental and not enabled"
       ),
       ("a[5m*2]", \.durationExpressions, "1:3: parse error: experimental duration expression is not enabled"),
+      (
+        "range_sum(a)", \.extras,
+        "1:1: parse error: unknown function with name \"range_sum\"; --enable-feature=promql-extras knows it"
+      ),
+      ("(a, b)", \.extras, "1:3: parse error: unexpected \",\""),
+      ("a default b", \.extras, "1:3: parse error: unexpected identifier \"default\""),
       ("xrate(a[5m])", \.extendedFunctions, "1:1: parse error: unknown function with name \"xrate\""),
     ]
     for (text, flag, expected) in cases {
