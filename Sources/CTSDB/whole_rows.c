@@ -144,20 +144,20 @@ static void fill_line(double *row, size_t step_count, int64_t step_ms, const row
 
 static void trim(double *row, size_t step_count, double low, double high) {
   for (size_t i = 0; i < step_count; i++) {
-    if (row[i] < low || row[i] > high) row[i] = tsdb_absent();
+    if (isnan(row[i]) || row[i] < low || row[i] > high) row[i] = tsdb_absent();
   }
 }
 
 /// Takes out what lies farther from `center` than `distance`.
 static void trim_far(double *row, size_t step_count, double center, double distance) {
   for (size_t i = 0; i < step_count; i++) {
-    if (fabs(row[i] - center) > distance) row[i] = tsdb_absent();
+    if (isnan(row[i]) || fabs(row[i] - center) > distance) row[i] = tsdb_absent();
   }
 }
 
 static void trim_zscore(double *row, size_t step_count, double center, double deviation, double limit) {
   for (size_t i = 0; i < step_count; i++) {
-    if (fabs(row[i] - center) / deviation > limit) row[i] = tsdb_absent();
+    if (isnan(row[i]) || fabs(row[i] - center) / deviation > limit) row[i] = tsdb_absent();
   }
 }
 

@@ -2,7 +2,8 @@
 import PromQL
 import Testing
 
-private let extras: ParserOptions = {
+/// The whole language with the extras.
+let extras: ParserOptions = {
   var options = ParserOptions.everything
   options.extras = true
   return options

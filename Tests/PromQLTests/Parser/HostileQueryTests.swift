@@ -90,24 +90,29 @@ private final class Outcome: @unchecked Sendable { var message: String? }
       "sum by (a, b) (rate(http_requests_total{code=~\"5..\", job!='x'}[5m] offset 1h)) / on (a) group_left (c) b > bool 0.5",
       "histogram_quantile(0.9, sum without (le) ({\"my.metric\", \"l.b\"=`c`}[1h:1m] @ start() offset -5m)) # end",
       "a[max_of(step(), 5m * 2)] smoothed offset (-1h) + fill_left(-1) fill_right(2h) b atan2 -0x1F ^ 1_000e3 </ 1e-5",
+      "WITH (c = {a=\"b\"}, w = 5m, l = (a, b), f(x, y) = rate(x[w]) default y) sum by (l) ((f(up{c, d!=\"e\"}, 0), running_sum(share(up{c}) by (b)))) / (a - on (b) c) keep_metric_names",
     ]
     if let recorded = try RecordedExpression.all() { texts += recorded.map(\.query) }
     var random = SplitMix64(seed: 0x5EED_0007)
     var read = 0
     func use(_ bytes: some Collection<UInt8>) {
-      do throws(ParseError) {
-        let expression = try PromQL.Expression(parsing: String(decoding: bytes, as: UTF8.self), options: .everything)
-        read += try expression.formatted().isEmpty ? 0 : 1
-        _ = expression.jsonText
-      } catch { #expect(!error.place.isEmpty && error.position.start >= 0 && error.position.start <= bytes.count * 3) }
+      for options in [ParserOptions.everything, extras] {
+        do throws(ParseError) {
+          let expression = try PromQL.Expression(parsing: String(decoding: bytes, as: UTF8.self), options: options)
+          read += try expression.formatted().isEmpty ? 0 : 1
+          _ = expression.jsonText
+        } catch {
+          #expect(!error.place.isEmpty && error.position.start >= 0 && error.position.start <= bytes.count * 3)
+        }
+      }
     }
     let share = isLongTier ? 1 : 100
     for (number, text) in texts.enumerated() {
       let bytes = Array(text.utf8)
       // All of the first, a share of the others: the places differ from text to text.
-      for end in 0...bytes.count where number < 3 || (end + number) % share == 0 { use(bytes[..<end]) }
+      for end in 0...bytes.count where number < 4 || (end + number) % share == 0 { use(bytes[..<end]) }
       guard !bytes.isEmpty else { continue }
-      for _ in 0..<(number < 3 || isLongTier ? 200 : 1) {
+      for _ in 0..<(number < 4 || isLongTier ? 200 : 1) {
         var changed = bytes
         for _ in 0...Int.random(in: 0..<3, using: &random) {
           let index = Int.random(in: 0..<changed.count, using: &random)
