@@ -54,8 +54,9 @@ import Testing
   /// What is distributed, and what is not because it would not be exact, against one querier over both stores.
   @Test(.needsShared) func answersAreThoseOfOneQuerier() async throws {
     let tree = try Tree()
-    let top = try tree.top()
-    let one = try RunningQuerier(tree.stores.map(\.grpc), flags: ["--query.replica-label=prom_replica"])
+    let extras = "--enable-feature=promql-extras"
+    let top = try tree.top(extras)
+    let one = try RunningQuerier(tree.stores.map(\.grpc), flags: ["--query.replica-label=prom_replica", extras])
     try one.waitForStores(2)
     let cases: [(query: String, isDistributed: Bool)] = [
       ("sum by (dc) (up)", true), ("sum(rate(grpc_calls_total[10m]))", true), ("count(up)", true),
@@ -66,6 +67,9 @@ import Testing
       ("avg(up)", false), ("quantile(0.5, up)", false), ("count_values(\"v\", up)", false),
       ("sum(up * on (instance) up)", false),
       ("sum(absent(up))", false), ("sum(label_replace(up, \"dc\", \"x\", \"\", \"\"))", false), ("up", false),
+      ("range_sum(sum(up))", true), ("median(sum by (instance) (up))", true), ("sum(up) default 0", true),
+      ("sum(range_sum(up))", false), ("sum(max_over_time(up))", false), ("sum(abs(up) keep_metric_names)", false),
+      ("sum(up default 0)", false), ("sum((up * 2) keep_metric_names)", false), ("count((up, up))", false),
     ]
     for (query, isDistributed) in cases {
       let before = try distributedCount(top)

@@ -26,3 +26,14 @@ func expectPasses(_ script: String, sourceLocation: SourceLocation = #_sourceLoc
     }
   }
 }
+
+/// Runs a script of `data` and of `cases`: queries, each with its answer indented below it, which are evaluated as `place` says.
+func expectAnswers(
+  _ data: String, _ place: String, _ cases: String, sourceLocation: SourceLocation = #_sourceLocation
+) async throws {
+  var script = data
+  for line in cases.split(separator: "\n") where !line.hasPrefix("#") {
+    script += line.hasPrefix(" ") ? "\(line)\n" : "\neval \(place) \(line)\n"
+  }
+  try await expectPasses(script, sourceLocation: sourceLocation)
+}

@@ -12,76 +12,139 @@ import Testing
 
     """
 
-  /// One series of them, a step a minute; the lookback is too short to close a hole.
-  private func check(_ query: String, _ expected: String..., instant: Bool = false) async throws {
-    let at = instant ? "eval instant at 4m" : "eval range from 0 to 4m step 1m"
-    try await expectPasses(Self.data + "\n\(at) \(query)\n" + expected.map { "  \($0)\n" }.joined())
+  /// Checks queries, each with its answer indented below it, from 0 to 4m and a step a minute.
+  private func check(_ cases: String) async throws {
+    try await expectAnswers(Self.data, "range from 0 to 4m step 1m", cases)
+  }
+
+  /// The same at 4m only.
+  private func checkAtTheEnd(_ cases: String) async throws {
+    try await expectAnswers(Self.data, "instant at 4m", cases)
   }
 
   private let x = "last_over_time(v{a=\"x\"}[1m])"
   private let late = "last_over_time(v{a=\"late\"}[1m])"
 
   @Test func runningFunctionsGoOnOverHoles() async throws {
-    try await check("running_sum(\(x))", #"{a="x"} 1 5 5 7 15"#)
-    try await check("running_min(\(x))", #"{a="x"} 1 1 1 1 1"#)
-    try await check("running_max(\(x))", #"{a="x"} 1 4 4 4 8"#)
-    try await check("running_avg(\(x))", #"{a="x"} 1 2.5 2.5 2.3333333333333335 3.75"#)
-    try await check("running_sum(\(late))", #"{a="late"} _ _ 3 3 8"#)
+    try await check(
+      """
+      running_sum(\(x))
+        {a="x"} 1 5 5 7 15
+      running_min(\(x))
+        {a="x"} 1 1 1 1 1
+      running_max(\(x))
+        {a="x"} 1 4 4 4 8
+      running_avg(\(x))
+        {a="x"} 1 2.5 2.5 2.3333333333333335 3.75
+      running_sum(\(late))
+        {a="late"} _ _ 3 3 8
+      """)
   }
 
   @Test func valuesOfAllStepsStandAtAllSteps() async throws {
-    try await check("range_sum(\(x))", #"{a="x"} 15 15 15 15 15"#)
-    try await check("range_min(\(late))", #"{a="late"} 3 3 3 3 3"#)
-    try await check("range_max(\(late))", #"{a="late"} 5 5 5 5 5"#)
-    try await check("range_avg(\(x))", #"{a="x"} 3.75 3.75 3.75 3.75 3.75"#)
-    try await check("range_first(\(late))", #"v{a="late"} 3 3 3 3 3"#)
-    try await check("range_last(\(x))", #"v{a="x"} 8 8 8 8 8"#)
-    try await check("range_median(\(x))", #"v{a="x"} 3 3 3 3 3"#)
-    try await check("range_quantile(0.25, \(x))", #"v{a="x"} 1.75 1.75 1.75 1.75 1.75"#)
-    // The median of 2, 1, 1 and 5.
-    try await check("range_mad(\(x))", #"v{a="x"} 1.5 1.5 1.5 1.5 1.5"#)
-    try await check("range_stdvar(\(x))", #"v{a="x"} 7.1875 7.1875 7.1875 7.1875 7.1875"#)
-    try await check("range_stddev(\(late))", #"v{a="late"} 1 1 1 1 1"#)
+    try await check(
+      """
+      range_sum(\(x))
+        {a="x"} 15 15 15 15 15
+      range_min(\(late))
+        {a="late"} 3 3 3 3 3
+      range_max(\(late))
+        {a="late"} 5 5 5 5 5
+      range_avg(\(x))
+        {a="x"} 3.75 3.75 3.75 3.75 3.75
+      range_first(\(late))
+        v{a="late"} 3 3 3 3 3
+      range_last(\(x))
+        v{a="x"} 8 8 8 8 8
+      range_median(\(x))
+        v{a="x"} 3 3 3 3 3
+      range_quantile(0.25, \(x))
+        v{a="x"} 1.75 1.75 1.75 1.75 1.75
+      # The median of 2, 1, 1 and 5.
+      range_mad(\(x))
+        v{a="x"} 1.5 1.5 1.5 1.5 1.5
+      range_stdvar(\(x))
+        v{a="x"} 7.1875 7.1875 7.1875 7.1875 7.1875
+      range_stddev(\(late))
+        v{a="late"} 1 1 1 1 1
+      """)
   }
 
   @Test func valuesAreMovedAndTaken() async throws {
-    try await check("range_normalize(\(late))", #"v{a="late"} _ _ 0 _ 1"#)
-    try await check("range_zscore(\(late))", #"v{a="late"} _ _ -1 _ 1"#)
-    try await check("range_linear_regression(v{a=\"y\"})", #"v{a="y"} -1 -1 -1 -1 -1"#)
-    try await check("range_linear_regression(\(late))", #"v{a="late"} 1 2 3 4 5"#)
-    try await check("range_trim_outliers(1, \(x))", #"v{a="x"} _ 4 _ 2 _"#)
-    try await check("range_trim_spikes(0.5, \(x))", #"v{a="x"} _ 4 _ 2 _"#)
-    try await check("range_trim_zscore(1, \(x))", #"v{a="x"} _ 4 _ 2 _"#)
+    try await check(
+      """
+      range_normalize(\(late))
+        v{a="late"} _ _ 0 _ 1
+      range_zscore(\(late))
+        v{a="late"} _ _ -1 _ 1
+      range_linear_regression(v{a="y"})
+        v{a="y"} -1 -1 -1 -1 -1
+      range_linear_regression(\(late))
+        v{a="late"} 1 2 3 4 5
+      range_trim_outliers(1, \(x))
+        v{a="x"} _ 4 _ 2 _
+      range_trim_spikes(0.5, \(x))
+        v{a="x"} _ 4 _ 2 _
+      range_trim_zscore(1, \(x))
+        v{a="x"} _ 4 _ 2 _
+      """)
   }
 
   @Test func whatIsNoNumberIsNoValue() async throws {
-    try await check("range_zscore(v{a=\"y\"})")
-    try await check("range_normalize(v{a=\"y\"})")
-    try await check("range_quantile(NaN, v{a=\"y\"})")
-    try await check("range_quantile(2, v{a=\"y\"})", #"v{a="y"} Inf Inf Inf Inf Inf"#)
-    try await check("running_sum(absent_metric)")
-    try await check("range_sum(0 / v{a=\"y\"} * 0 / 0)")
+    try await check(
+      """
+      range_zscore(v{a="y"})
+      range_normalize(v{a="y"})
+      range_quantile(NaN, v{a="y"})
+      range_quantile(2, v{a="y"})
+        v{a="y"} Inf Inf Inf Inf Inf
+      running_sum(absent_metric)
+      range_sum(0 / v{a="y"} * 0 / 0)
+      """)
   }
 
   @Test func histogramsArePassedOver() async throws {
-    try await check("range_sum(last_over_time(mixed[1m]))", #"{a="both"} 25 25 25 25 25"#)
+    try await check(
+      """
+      range_sum(last_over_time(mixed[1m]))
+        {a="both"} 25 25 25 25 25
+      """)
   }
 
   /// What is the same at every step is there as often as there are steps.
   @Test func rowsOfOneValueAreWholeRows() async throws {
-    try await check("range_sum(v{a=\"y\"} @ end())", #"{a="y"} -5 -5 -5 -5 -5"#)
-    try await check("running_sum(vector(2))", "{} 2 4 6 8 10")
-    try await check("scalar(range_sum(v{a=\"y\"} @ 0)) + vector(0)", "{} -5 -5 -5 -5 -5")
-    try await check("range_sum(v{a=\"y\"})", #"{a="y"} -1"#, instant: true)
+    try await check(
+      """
+      range_sum(v{a="y"} @ end())
+        {a="y"} -5 -5 -5 -5 -5
+      running_sum(vector(2))
+        {} 2 4 6 8 10
+      scalar(range_sum(v{a="y"} @ 0)) + vector(0)
+        {} -5 -5 -5 -5 -5
+      """)
+    try await checkAtTheEnd(
+      """
+      range_sum(v{a="y"})
+        {a="y"} -1
+      """)
   }
 
   @Test func namesAreKeptWhereThatIsSaid() async throws {
-    try await check("range_sum(v{a=\"y\"}) keep_metric_names", #"v{a="y"} -5 -5 -5 -5 -5"#)
-    try await check("running_max(v{a=\"y\"}) keep_metric_names", #"v{a="y"} -1 -1 -1 -1 -1"#)
+    try await check(
+      """
+      range_sum(v{a="y"}) keep_metric_names
+        v{a="y"} -5 -5 -5 -5 -5
+      running_max(v{a="y"}) keep_metric_names
+        v{a="y"} -1 -1 -1 -1 -1
+      """)
   }
 
   /// A subquery has rows of its own.
   @Test func rowsOfSubqueriesAreTheirs() async throws {
-    try await check("min_over_time(running_sum(v{a=\"y\"})[2m:1m])", #"{a="y"} -2"#, instant: true)
+    try await checkAtTheEnd(
+      """
+      min_over_time(running_sum(v{a="y"})[2m:1m])
+        {a="y"} -2
+      """)
   }
 }
