@@ -28,13 +28,13 @@ private struct Broken: Error, CustomStringConvertible { let description = "the d
     ])
 
   private static func router(
-    _ source: MemorySource = MemorySource([up, down, mixed]), prefix: String = "",
+    _ source: MemorySource = MemorySource([up, down, mixed]), engine: QueryEngine = QueryEngine(), prefix: String = "",
     _ change: (inout QueryAPIOptions) -> Void = { _ in }
   ) -> HTTPRouter {
     var options = QueryAPIOptions()
     change(&options)
     var router = HTTPRouter()
-    QueryAPI(engine: QueryEngine(), source: source, options: options).addRoutes(to: &router, prefix: prefix)
+    QueryAPI(engine: engine, source: source, options: options).addRoutes(to: &router, prefix: prefix)
     return router
   }
 
@@ -185,6 +185,31 @@ private struct Broken: Error, CustomStringConvertible { let description = "the d
       #expect(answer.status == 500, "\(target)")
       #expect(answer.text == #"{"status":"error","errorType":"internal","error":"the disk is gone"}"#, "\(target)")
     }
+  }
+
+  /// What `promql-extras` adds is answered, written and told by all endpoints, within the budget.
+  @Test func extrasAreThereWhereTheyAreEnabled() async throws {
+    var parser = ParserOptions()
+    parser.extras = true
+    let engine = QueryEngine(parserOptions: parser)
+    let router = Self.router(engine: engine)
+    let sums = try await ask(router, "/api/v1/query_range?query=running_sum(up)&start=0&end=120&step=60")
+    #expect(sums.text.contains(#""values":[[0,"1"],[60,"1.5"],[120,"3.5"]]"#), "\(sums.text)")
+    let formatted = try await ask(router, "/api/v1/format_query?query=WITH%20(x=up)%20(x,x)%20default%200")
+    #expect(formatted.text.contains("union(up, up) default 0"), "\(formatted.text)")
+    let tree = try await ask(router, "/api/v1/parse_query?query=abs(up)%20keep_metric_names")
+    #expect(tree.text.contains(#""keepMetricNames":true"#), "\(tree.text)")
+    let budget = MemoryBudget(name: "all queries", limitBytes: 1 << 20)
+    let narrow = Self.router(engine: engine) { options in
+      options.queryBytesMax = 12_000
+      options.budget = budget
+    }
+    for query in ["range_median(up)", "(up,down)", "outliersk(1,up)", "share(up)", "up%20default%200"] {
+      let answer = try await ask(narrow, "/api/v1/query_range?query=\(query)&start=0&end=1000&step=1")
+      #expect(answer.status == 422 && answer.text.contains("memory limit of query: "), "\(query): \(answer.text)")
+    }
+    #expect(budget.usedBytes == 0)
+    #expect(try await ask(Self.router(), "/api/v1/query?query=running_sum(up)").status == 400)
   }
 
   @Test func budgetsRefuseWithTheirLimit() async throws {

@@ -30,10 +30,12 @@ import Testing
       """
       running_sum(\(x))
         {a="x"} 1 5 5 7 15
+      # What was least or greatest stays so over a hole.
       running_min(\(x))
         {a="x"} 1 1 1 1 1
       running_max(\(x))
         {a="x"} 1 4 4 4 8
+      # Three values in four steps.
       running_avg(\(x))
         {a="x"} 1 2.5 2.5 2.3333333333333335 3.75
       running_sum(\(late))
@@ -46,6 +48,7 @@ import Testing
       """
       range_sum(\(x))
         {a="x"} 15 15 15 15 15
+      # NaN is no value.
       range_min(\(late))
         {a="late"} 3 3 3 3 3
       range_max(\(late))
@@ -56,6 +59,7 @@ import Testing
         v{a="late"} 3 3 3 3 3
       range_last(\(x))
         v{a="x"} 8 8 8 8 8
+      # What may still be a value of the metric keeps its name.
       range_median(\(x))
         v{a="x"} 3 3 3 3 3
       range_quantile(0.25, \(x))
