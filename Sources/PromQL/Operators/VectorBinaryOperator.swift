@@ -58,6 +58,8 @@ private struct RowJoin {
   private var isActive: [Bool]
   /// The first step that fails, and why: Prometheus goes step by step and stops there.
   private var failure: (step: Int, error: QueryError)?
+  /// Steps from here on make no difference any more.
+  private var endStep: Int
   /// Rows of the one side of each group.
   private var onesOfGroup: [[Int]]
   /// Which groups have a result at a step.
@@ -93,6 +95,7 @@ private struct RowJoin {
     for row in 0..<one.count { onesOfGroup[oneGroups[row]].append(row) }
     isMatched = Array(repeating: false, count: groupCount * stepCount)
     isActive = []
+    endStep = left.stepCount
     isActive = activeSteps(left, right)
   }
 
@@ -114,25 +117,32 @@ private struct RowJoin {
   private mutating func fail(_ step: Int, _ message: String) {
     if let failure, failure.step <= step { return }
     failure = (step, .execution(message))
+    endStep = step
   }
+
+  /// Whether nothing that is still to come can matter: the first step of all has failed.
+  private var isDecided: Bool { failure != nil && !isActive[..<endStep].contains(true) }
 
   /// All results.
   mutating func rows() throws -> VectorBatch {
-    let chosen = chooseOnes()
+    let chosen = try chooseOnes()
     let (one, onesOfGroup, stepCount) = (one, onesOfGroup, stepCount)
     let pairs = try VectorBatch(stepCount: stepCount, capacity: 1, pool: merger.rows.pool, budget: context.budget)
-    for row in 0..<many.count {
+    for row in 0..<many.count where !isDecided {
       if row % 64 == 63 { try context.checkCancellation() }
       let group = manyGroups[row]
+      // A value of the one side goes with a row once, so all of a group together have no more than there are steps.
       for oneRow in onesOfGroup[group] {
-        try pair(row, oneRow, group, in: pairs) { step in
-          onesOfGroup[group].count == 1 || chosen[group * stepCount + step] == oneRow
-            ? one.element(oneRow, step) : nil
+        try pair(row, oneRow, group, in: pairs, chosen.steps(of: oneRow)) { step in
+          chosen.isAlone || chosen.rows[group * stepCount + step] == oneRow ? one.element(oneRow, step) : nil
         }
       }
       if let fill = matching.fillRight {
-        try pair(row, nil, group, in: pairs) { step in
-          onesOfGroup[group].contains { one.isPresent($0, step) } ? nil : .float(fill)
+        try pair(row, nil, group, in: pairs, 0..<stepCount) { step in
+          let isPresent =
+            chosen.isAlone
+            ? onesOfGroup[group].contains { one.isPresent($0, step) } : chosen.rows[group * stepCount + step] >= 0
+          return isPresent ? nil : .float(fill)
         }
       }
     }
@@ -141,16 +151,36 @@ private struct RowJoin {
     return merger.rows
   }
 
+  /// Which rows of the one side are used where.
+  private struct ChosenOnes {
+    /// No group has more than one: what follows is empty.
+    var isAlone: Bool
+    /// The row of each group at each step, or -1.
+    var rows: [Int] = []
+    /// From the first to the last step of each row.
+    var ranges: [Range<Int>] = []
+    var stepCount: Int
+
+    func steps(of row: Int) -> Range<Int> { isAlone ? 0..<stepCount : ranges[row] }
+  }
+
   /// Which row of the one side a group has at each step, and errors where there are several.
-  private mutating func chooseOnes() -> [Int] {
-    guard onesOfGroup.contains(where: { $0.count > 1 }) else { return [] }
-    var chosen = [Int](repeating: -1, count: groupCount * stepCount)
-    for row in 0..<one.count {
+  private mutating func chooseOnes() throws -> ChosenOnes {
+    guard onesOfGroup.contains(where: { $0.count > 1 }) else { return ChosenOnes(isAlone: true, stepCount: stepCount) }
+    var chosen = ChosenOnes(
+      isAlone: false, rows: Array(repeating: -1, count: groupCount * stepCount),
+      ranges: Array(repeating: 0..<0, count: one.count), stepCount: stepCount)
+    for row in 0..<one.count where !isDecided {
+      if row % 64 == 63 { try context.checkCancellation() }
       let group = oneGroups[row]
-      for step in 0..<stepCount where isActive[step] && one.isPresent(row, step) {
-        let previous = chosen[group * stepCount + step]
-        if previous >= 0 { fail(step, duplicateText(row, previous)) }
-        chosen[group * stepCount + step] = row
+      for step in 0..<endStep where isActive[step] && one.isPresent(row, step) {
+        let previous = chosen.rows[group * stepCount + step]
+        if previous >= 0 {
+          let text = duplicateText(row, previous)
+          fail(step, text)
+        }
+        chosen.rows[group * stepCount + step] = row
+        chosen.ranges[row] = (chosen.ranges[row].isEmpty ? step : chosen.ranges[row].lowerBound)..<step + 1
       }
     }
     return chosen
@@ -173,17 +203,19 @@ private struct RowJoin {
       ? LabelFilter.keeping(names).apply(set) : LabelFilter.dropping(names + [LabelNames.name]).apply(set)
   }
 
-  /// The row of one pair. `partner` is the value of the one side at a step.
+  /// The row of one pair at `steps`. `partner` is the value of the one side at a step.
   private mutating func pair(
-    _ row: Int, _ oneRow: Int?, _ group: Int, in pairs: VectorBatch, _ partner: (Int) -> Element?
+    _ row: Int, _ oneRow: Int?, _ group: Int, in pairs: VectorBatch, _ steps: Range<Int>, _ partner: (Int) -> Element?
   ) throws {
+    let steps = steps.clamped(to: 0..<endStep)
+    if steps.isEmpty { return }
     let oneLabels = oneRow.map { one.labels[$0] } ?? matchLabels(many.labels[row])[...]
     let labels = resultLabels(many.labels[row], oneLabels)
     let hash = labelBytesHash(labels[...])
     pairs.removeAll()
     let result = try pairs.openRow()
     var isAny = false
-    for step in 0..<stepCount where isActive[step] {
+    for step in steps where isActive[step] {
       guard let manyElement = many.element(row, step), let oneElement = partner(step) else { continue }
       if combine(manyElement, oneElement, group, step, hash, into: pairs, result) { isAny = true }
     }
