@@ -7,9 +7,12 @@ final class UnionOperator: VectorOperator {
   private let stepCount: Int
   private let context: QueryContext
   private var seen: Set<[UInt8]> = []
+  /// What `seen` holds: a place in the set and an array's head beside each key.
+  private var charge: BudgetCharge
 
-  init(_ children: [any VectorOperator], stepCount: Int, _ context: QueryContext) {
+  init(_ children: [any VectorOperator], stepCount: Int, _ context: QueryContext) throws {
     (self.children, self.stepCount, self.context) = (children, stepCount, context)
+    charge = try BudgetCharge(context.budget.bytes, bytes: 0)
   }
 
   func next() async throws -> VectorBatch? {
@@ -24,7 +27,9 @@ final class UnionOperator: VectorOperator {
       for row in 0..<batch.count where batch.hasValues(row) {
         let labels = batch.labels[row]
         let key = batch.dropsName[row] ? LabelFilter.withoutMetadata.apply(labels) : Array(labels)
-        if seen.insert(key).inserted { try result.append(row, of: batch) }
+        guard seen.insert(key).inserted else { continue }
+        try charge.grow(by: key.count + 64)
+        try result.append(row, of: batch)
       }
       return result
     }

@@ -33,7 +33,7 @@ extension Evaluator {
   private func union(_ arguments: [Expression], _ grid: StepGrid) async throws -> any VectorOperator {
     var children: [any VectorOperator] = []
     for argument in arguments { children.append(try await vector(argument, grid)) }
-    return children.count == 1 ? children[0] : UnionOperator(children, stepCount: grid.count, context)
+    return children.count == 1 ? children[0] : try UnionOperator(children, stepCount: grid.count, context)
   }
 
   private func rollup(_ call: Call, _ arguments: [Expression], _ grid: StepGrid) async throws -> any VectorOperator {
@@ -69,7 +69,7 @@ extension Evaluator {
           : LabelRewritingOperator(
             child, FixedLabel(destination: Array("rollup".utf8), value: Array(statistic.rawValue.utf8)), context))
     }
-    return children.count == 1 ? children[0] : UnionOperator(children, stepCount: grid.count, context)
+    return children.count == 1 ? children[0] : try UnionOperator(children, stepCount: grid.count, context)
   }
 
   /// The operator of `default`; scalars stand for a row without labels.
