@@ -33,14 +33,14 @@ func get(_ url: String) async throws -> (status: Int, body: Data) {
 
 /// Waits until `url` answers 200.
 func waitUntilReady(_ url: String, _ process: RunningProcess) async throws {
-  for _ in 0..<600 {
+  for _ in 0..<2400 {
     if let code = process.poll() {
       throw TestSupportError("ended with \(code): \(String(decoding: process.errors, as: UTF8.self).suffix(2000))")
     }
     if let answer = try? await get(url), answer.status == 200 { return }
     try await Task.sleep(nanoseconds: 50_000_000)
   }
-  throw TestSupportError("\(url) was not ready within 30 s")
+  throw TestSupportError("\(url) was not ready within 2 minutes")
 }
 
 /// A running Prometheus with a data folder of its own.

@@ -41,4 +41,15 @@ class RunningServer {
   func get(_ path: String, _ arguments: String...) throws -> String {
     try runProcess("/usr/bin/curl", ["-sS", "-m", "10"] + arguments + ["http://\(http)\(path)"]).outputText
   }
+
+  /// A size that the system tells of the process, such as `RssAnon` or `VmHWM`, KiB.
+  func memoryKiB(_ field: String) throws -> Int { try Self.memoryKiB(field, ofProcess: process.processID) }
+
+  /// The same of any process.
+  static func memoryKiB(_ field: String, ofProcess processID: Int32) throws -> Int {
+    for line in try textLines("/proc/\(processID)/status") where line.hasPrefix(field + ":") {
+      return Int(line.split { $0.isWhitespace }.dropFirst().first ?? "") ?? 0
+    }
+    throw TestSupportError("no \(field) of process \(processID)")
+  }
 }

@@ -46,11 +46,6 @@ import Testing
     try #require(made.exitCode == 0, "\(made.errorText)")
     let server = try RunningStandalone(blocks: [folder.file("blocks")], flags: ["--query.max-concurrent=4"])
     let url = server.url + "/api/v1/query_range"
-    func residentKiB() throws -> Int {
-      let status = String(decoding: try readFile("/proc/\(server.process.processID)/status"), as: UTF8.self)
-      let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("RssAnon") })
-      return Int(line.split(separator: " ")[1]) ?? 0
-    }
     /// So many queries, four at a time, each left after 5 to 60 ms. Returns how many of them were answered nevertheless.
     func leave(_ count: Int) async throws -> Int {
       var answered = 0
@@ -77,15 +72,15 @@ import Testing
       return answered
     }
     _ = try await leave(100)
-    let before = try residentKiB()
+    let before = try server.memoryKiB("RssAnon")
     let count = isLongTier ? 1000 : 120
     let answered = try await leave(count)
     // The allocator's own pages are given back some seconds later, but for 32 MiB.
     let limit = before + before / 10 + (32 << 10)
-    var after = try residentKiB()
+    var after = try server.memoryKiB("RssAnon")
     for _ in 0..<60 where after >= limit {
       try await Task.sleep(for: .milliseconds(250))
-      after = try residentKiB()
+      after = try server.memoryKiB("RssAnon")
     }
     say(
       "\(count) queries were left, \(answered) of them answered: \(before >> 10) MiB before, \(after >> 10) MiB after")
