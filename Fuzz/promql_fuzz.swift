@@ -27,7 +27,9 @@ public func fuzzQueries(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   _ = expression.jsonText
   // Indents can make it much longer.
   guard let once = try? expression.formatted(sizeMax: 1 << 20) else { return 0 }
-  guard let again = try? Expression(parsing: once, options: options) else { preconditionFailure("not read again: \(once)") }
+  guard let again = try? Expression(parsing: once, options: options) else {
+    preconditionFailure("not read again: \(once)")
+  }
   precondition((try? again.formatted(sizeMax: 1 << 20)) == once, "printed otherwise: \(once)")
   return 0
 }

@@ -126,11 +126,11 @@ public struct BlockMerge {
       if !views.isEmpty, let first = group.first {
         unsafe try writer.addSeries(labelIDs: first.labelIDsOfCurrent, chunks: &views)
       }
-      for input in group where input.batch.hasFault { throw input.block.faulted(nil) }
       done += group.count
       if done & 0xFF < group.count { progress(done, total) }
       try groups.advance()
     }
+    for input in inputs { try input.checkFault() }
     progress(total, total)
     guard writer.seriesCount > 0 else {
       try writer.abort()

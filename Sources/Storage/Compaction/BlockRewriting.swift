@@ -119,6 +119,7 @@ public struct BlockRewriting {
       }
       if done % 256 == 0 { progress(done, groups.count) }
     }
+    for input in inputs { try input.checkFault() }
     guard writer.seriesCount > 0 else {
       try writer.abort()
       return nil

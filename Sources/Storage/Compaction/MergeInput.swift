@@ -87,8 +87,15 @@ internal import TSModel
     }
   }
 
-  /// Reads one series alone, whatever the window: labels are those of the block then.
+  /// Throws where a file of the block failed, or was cut short, since the window was read: what was made of its series is not to be trusted.
+  /// Asked once a window, since each time asks the system.
+  func checkFault() throws(StorageError) {
+    if batch.hasFault { throw block.faulted(nil) }
+  }
+
+  /// Reads one series alone, whatever the window: labels are those of the block then. Throws also where `checkFault` would.
   func readSeries(_ ref: UInt32) throws(StorageError) {
+    try checkFault()
     batch.removeAll()
     position = 0
     try block.index.series([ref], into: batch)
@@ -96,8 +103,9 @@ internal import TSModel
     try block.index.checkFault()
   }
 
-  /// Reads the next window. False where there is none.
+  /// Reads the next window. False where there is none. Throws also where `checkFault` would.
   func readWindow() throws(StorageError) -> Bool {
+    try checkFault()
     let end = min(postings.count, next + Self.windowMax)
     guard next < end else { return false }
     let count = end - next

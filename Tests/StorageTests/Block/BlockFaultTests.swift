@@ -6,7 +6,7 @@ import Testing
 @testable import Storage
 
 /// Files that are cut short while a block is in use: an error of that block, and the process goes on.
-@Suite struct BlockFaultTests {
+@Suite(.needsShared) struct BlockFaultTests {
   let folder: TemporaryFolder
   let path: String
   init() throws {
@@ -45,6 +45,30 @@ import Testing
       try block.read(series: try block.index.allPostings().refs()) { _ in }
       Issue.record("read to the end")
     } catch let error as StorageError { #expect(error.code == .faulted, "\(error)") }
+  }
+
+  /// What was made of bytes that are not there any more is no result.
+  @Test(arguments: [false, true]) func aFileCutShortInMidMergeLeavesNoResult(relabels: Bool) throws {
+    let block = try Block.open(path: path)
+    let size = try #require(fileSize(of: path + "/chunks/000001"))
+    let result = try TemporaryFolder("merged")
+    var isCut = false
+    func progress(_ done: Int, _ total: Int) {
+      guard !isCut, done > 1000 else { return }
+      isCut = truncate(path + "/chunks/000001", off_t(size - 1)) == 0
+    }
+    do {
+      if relabels {
+        var changes = BlockRewriting.Changes()
+        changes.relabel = { $0 }
+        _ = try BlockRewriting(block, changes).write(to: result.path, progress: progress)
+      } else {
+        _ = try BlockMerge([block]).write(to: result.path, progress: progress)
+      }
+      Issue.record("merged to the end")
+    } catch let error as StorageError { #expect(error.code == .faulted, "\(error)") }
+    #expect(isCut)
+    #expect(Fixtures.blocks(in: result.path).isEmpty)
   }
 
   @Test func verificationEndsWithTheFault() throws {
