@@ -68,7 +68,6 @@ internal import Curl
     case CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_BAD_FUNCTION_ARGUMENT, CURLE_UNKNOWN_OPTION: .argument
     case CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING: .malformed
     case CURLE_OUT_OF_MEMORY: .io
-    case CURLE_ABORTED_BY_CALLBACK: .cancelled
     default: .closed
     }
   }

@@ -197,7 +197,8 @@ final class HTTPTransfer: @unchecked Sendable {
   func waitForHead() async throws -> HTTPClientHead {
     while true {
       let (head, failure) = state.withLock { ($0.head, $0.failure) }
-      if let failure { throw failure }
+      // Of a body that the server refused in the midst of it the answer counts, not that sending was broken off.
+      if let failure, head == nil || failure.code == .cancelled { throw failure }
       if let head { return head }
       await withCheckedContinuation { continuation in
         let isThere = state.withLock { state in
