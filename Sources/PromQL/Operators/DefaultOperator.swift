@@ -8,7 +8,7 @@ final class DefaultOperator: VectorOperator {
   private let isPlain: Bool
   private let stepCount: Int
   private let context: QueryContext
-  private var signatures: MatchSignatures
+  private let signatures: MatchSignatures
   private var isDone = false
 
   /// With `isPlain` a right side that is one row without labels goes with every row.
@@ -26,15 +26,25 @@ final class DefaultOperator: VectorOperator {
     let rows = try await left.all(context, stepCount: stepCount)
     let others = try await right.all(context, stepCount: stepCount)
     guard rows.count > 0 else { return others }
-    let groups = signatures.groups(of: rows)
+    let groups = try signatures.groups(of: rows)
     let isForAll = isPlain && others.count == 1 && others.labels[0].isEmpty
-    var othersOfGroup: [Int: [Int]] = [:]
-    for (row, group) in signatures.groups(of: others).enumerated() { othersOfGroup[group, default: []].append(row) }
+    // The first value that a group has at each step, so that a row costs no more than its steps however many others there are.
+    let spares = try VectorBatch(
+      stepCount: stepCount, capacity: min(others.count, 64), pool: others.pool, budget: context.budget)
+    var spareOfGroup: [Int: Int] = [:]
+    for (row, group) in try signatures.groups(of: others).enumerated() {
+      if row % 64 == 63 { try context.checkCancellation() }
+      if let spare = spareOfGroup[group] {
+        fill(spares, spare, from: others, row)
+      } else {
+        spareOfGroup[group] = spares.count
+        try spares.append(row, of: others)
+      }
+    }
     let result = try VectorBatch(stepCount: stepCount, capacity: rows.count, pool: rows.pool, budget: context.budget)
     for row in 0..<rows.count {
-      try context.checkCancellation()
-      let sources = isForAll ? [0] : othersOfGroup[groups[row]] ?? []
-      for source in sources { fill(rows, row, from: others, source) }
+      if row % 64 == 63 { try context.checkCancellation() }
+      if let spare = isForAll ? 0 : spareOfGroup[groups[row]] { fill(rows, row, from: spares, spare) }
       if rows.hasValues(row) { try result.append(row, of: rows) }
     }
     return result

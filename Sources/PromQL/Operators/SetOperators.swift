@@ -1,25 +1,29 @@
 // `and`, `or` and `unless`: which rows have a partner, step by step.
 internal import TSModel
 
-/// Groups rows of two sides that match one another.
-struct MatchSignatures {
+/// Groups rows of two sides that match one another. Used by one task.
+final class MatchSignatures {
   private let filter: LabelFilter
   private var ordinals: [[UInt8]: Int] = [:]
+  /// What `ordinals` hold: a place in the dictionary and an array's head beside each signature.
+  private var charge: BudgetCharge
 
   /// By the labels `names` only (`on`), or by all but these and the name (`ignoring`).
-  init(on: Bool, names: [String]) {
+  init(on: Bool, names: [String], _ budget: QueryBudget) throws {
     let bytes = names.map { Array($0.utf8) }
     filter = on ? .keeping(bytes) : .dropping(bytes + [LabelNames.name])
+    charge = try BudgetCharge(budget.bytes, bytes: 0)
   }
 
   /// How many groups there are.
   var count: Int { ordinals.count }
 
   /// The group of each row.
-  mutating func groups(of batch: VectorBatch) -> [Int] {
-    (0..<batch.count).map { row in
+  func groups(of batch: VectorBatch) throws -> [Int] {
+    try (0..<batch.count).map { row in
       let signature = filter.apply(batch.labels[row])
       if let known = ordinals[signature] { return known }
+      try charge.grow(by: signature.count + 64)
       let ordinal = ordinals.count
       ordinals[signature] = ordinal
       return ordinal
@@ -39,7 +43,7 @@ final class SetOperator: VectorOperator {
   private let operation: SetOperation
   private let context: QueryContext
   private let stepCount: Int
-  private var signatures: MatchSignatures
+  private let signatures: MatchSignatures
   private var isDone = false
 
   init(
@@ -55,8 +59,11 @@ final class SetOperator: VectorOperator {
     isDone = true
     let leftRows = try await left.all(context, stepCount: stepCount)
     let rightRows = try await right.all(context, stepCount: stepCount)
-    let leftGroups = signatures.groups(of: leftRows)
-    let rightGroups = signatures.groups(of: rightRows)
+    let leftGroups = try signatures.groups(of: leftRows)
+    let rightGroups = try signatures.groups(of: rightRows)
+    // A byte for each step of a group.
+    let charge = try BudgetCharge(context.budget.bytes, bytes: signatures.count * stepCount)
+    defer { withExtendedLifetime(charge) {} }
     switch operation {
     case .and: try keep(leftRows, leftGroups, where: true, presence(rightRows, rightGroups))
     case .unless: try keep(leftRows, leftGroups, where: false, presence(rightRows, rightGroups))

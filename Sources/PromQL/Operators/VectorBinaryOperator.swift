@@ -38,7 +38,7 @@ final class VectorBinaryOperator: VectorOperator {
 }
 
 /// One join of two sides.
-private struct RowJoin {
+private struct RowJoin: ~Copyable {
   private let many: VectorBatch
   private let one: VectorBatch
   private let manyGroups: [Int]
@@ -64,25 +64,37 @@ private struct RowJoin {
   private var onesOfGroup: [[Int]]
   /// Which groups have a result at a step.
   private var isMatched: [Bool]
-  /// Hashes of the labels that a group's results have at a step: many-to-one only.
-  private var resultHashes: [Int: Set<UInt64>] = [:]
+  /// The steps at which a group has a result of these labels, a bit each: many-to-one only.
+  private var stepsOfResult: [ResultLabels: [UInt64]] = [:]
+  /// What is held beside the rows.
+  private var charge: BudgetCharge
+
+  private struct ResultLabels: Hashable {
+    var group: Int
+    var hash: UInt64
+  }
 
   init(
     _ left: VectorBatch, _ right: VectorBatch, _ operation: BinaryOperator, _ matching: VectorMatching,
     returnsBool: Bool, keepsNames: Bool, at site: QuerySite, _ context: QueryContext
   ) throws {
+    // What can fail comes first.
+    let signatures = try MatchSignatures(on: matching.isOn, names: matching.labels, context.budget)
+    let leftGroups = try signatures.groups(of: left)
+    let rightGroups = try signatures.groups(of: right)
+    let result = try VectorBatch(
+      stepCount: left.stepCount, capacity: matching.cardinality == .oneToMany ? right.count : left.count,
+      budget: context.budget)
+    let charge = try BudgetCharge(context.budget.bytes, bytes: signatures.count * left.stepCount)
     isSwapped = matching.cardinality == .oneToMany
     (many, one) = isSwapped ? (right, left) : (left, right)
-    var signatures = MatchSignatures(on: matching.isOn, names: matching.labels)
-    let leftGroups = signatures.groups(of: left)
-    let rightGroups = signatures.groups(of: right)
     (manyGroups, oneGroups) = isSwapped ? (rightGroups, leftGroups) : (leftGroups, rightGroups)
     groupCount = signatures.count
+    self.charge = charge
     self.matching = matching
     (self.returnsBool, self.keepsNames) = (returnsBool, keepsNames)
     self.context = context
     stepCount = left.stepCount
-    let result = try VectorBatch(stepCount: stepCount, capacity: many.count, budget: context.budget)
     merger = RowMerger(result)
     elements = ElementOperation(
       operation: operation, site: site, annotations: context.annotations, pool: result.pool)
@@ -167,6 +179,7 @@ private struct RowJoin {
   /// Which row of the one side a group has at each step, and errors where there are several.
   private mutating func chooseOnes() throws -> ChosenOnes {
     guard onesOfGroup.contains(where: { $0.count > 1 }) else { return ChosenOnes(isAlone: true, stepCount: stepCount) }
+    try charge.grow(by: 8 * groupCount * stepCount + 16 * one.count)
     var chosen = ChosenOnes(
       isAlone: false, rows: Array(repeating: -1, count: groupCount * stepCount),
       ranges: Array(repeating: 0..<0, count: one.count), stepCount: stepCount)
@@ -211,22 +224,44 @@ private struct RowJoin {
     if steps.isEmpty { return }
     let oneLabels = oneRow.map { one.labels[$0] } ?? matchLabels(many.labels[row])[...]
     let labels = resultLabels(many.labels[row], oneLabels)
-    let hash = labelBytesHash(labels[...])
     pairs.removeAll()
     let result = try pairs.openRow()
     var isAny = false
-    for step in steps where isActive[step] {
-      guard let manyElement = many.element(row, step), let oneElement = partner(step) else { continue }
-      if combine(manyElement, oneElement, group, step, hash, into: pairs, result) { isAny = true }
+    try withStepsOfResult(group, labels) { join, taken throws in
+      for step in steps where join.isActive[step] {
+        guard let manyElement = join.many.element(row, step), let oneElement = partner(step) else { continue }
+        if join.combine(manyElement, oneElement, group, step, &taken, into: pairs, result) { isAny = true }
+      }
     }
     guard isAny else { return }
     pairs.closeRow(labels[...], dropsName: returnsBool && !keepsNames)
     if failure == nil { try merger.add(0, of: pairs) }
   }
 
-  /// One value. Returns whether there is one.
+  /// Calls `body` with the steps at which `group` has a result of these labels, of which it may make more.
+  private mutating func withStepsOfResult(
+    _ group: Int, _ labels: [UInt8], _ body: (inout RowJoin, inout [UInt64]) throws -> Void
+  ) throws {
+    guard matching.cardinality != .oneToOne else {
+      var none: [UInt64] = []
+      return try body(&self, &none)
+    }
+    let key = ResultLabels(group: group, hash: labelBytesHash(labels[...]))
+    let wordCount = (stepCount + 63) / 64
+    var steps: [UInt64] = []
+    if let known = stepsOfResult.removeValue(forKey: key) {
+      steps = known
+    } else {
+      try charge.grow(by: 8 * wordCount + 96)
+      steps = Array(repeating: 0, count: wordCount)
+    }
+    try body(&self, &steps)
+    stepsOfResult[key] = steps
+  }
+
+  /// One value. Returns whether there is one. `taken` are the steps that have a result of these labels already: many-to-one only.
   private mutating func combine(
-    _ manyElement: Element, _ oneElement: Element, _ group: Int, _ step: Int, _ hash: UInt64,
+    _ manyElement: Element, _ oneElement: Element, _ group: Int, _ step: Int, _ taken: inout [UInt64],
     into batch: VectorBatch, _ row: Int
   ) -> Bool {
     let outcome =
@@ -237,8 +272,12 @@ private struct RowJoin {
       if isMatched[place] {
         fail(step, "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)")
       }
-    } else if !resultHashes[place, default: []].insert(hash).inserted {
-      fail(step, "multiple matches for labels: grouping labels must ensure unique matches")
+    } else {
+      let bit = UInt64(1) << UInt64(step % 64)
+      if taken[step / 64] & bit != 0 {
+        fail(step, "multiple matches for labels: grouping labels must ensure unique matches")
+      }
+      taken[step / 64] |= bit
     }
     isMatched[place] = true
     if returnsBool {
@@ -257,13 +296,14 @@ private struct RowJoin {
       let group = oneGroups[row]
       let manyLabels = matchLabels(one.labels[row])
       let labels = resultLabels(manyLabels[...], one.labels[row])
-      let hash = labelBytesHash(labels[...])
       pairs.removeAll()
       let result = try pairs.openRow()
       var isAny = false
-      for step in 0..<stepCount where isActive[step] && !before[group * stepCount + step] {
-        guard let element = one.element(row, step) else { continue }
-        if combine(.float(fill), element, group, step, hash, into: pairs, result) { isAny = true }
+      try withStepsOfResult(group, labels) { join, taken throws in
+        for step in 0..<join.stepCount where join.isActive[step] && !before[group * join.stepCount + step] {
+          guard let element = join.one.element(row, step) else { continue }
+          if join.combine(.float(fill), element, group, step, &taken, into: pairs, result) { isAny = true }
+        }
       }
       guard isAny else { continue }
       pairs.closeRow(labels[...], dropsName: returnsBool && !keepsNames)

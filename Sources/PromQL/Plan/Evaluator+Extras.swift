@@ -78,7 +78,7 @@ extension Evaluator {
     let right = try await rows(of: node.rhs, grid)
     let written = node.written
     return DefaultOperator(
-      left, right, MatchSignatures(on: written.isOn, names: written.labels),
+      left, right, try MatchSignatures(on: written.isOn, names: written.labels, context.budget),
       isPlain: !written.isOn && written.labels.isEmpty, stepCount: grid.count, context)
   }
 

@@ -232,7 +232,8 @@ final class Evaluator {
       }
     if let set {
       return SetOperator(
-        set, left, right, MatchSignatures(on: matching.isOn, names: matching.labels), stepCount: grid.count, context)
+        set, left, right, try MatchSignatures(on: matching.isOn, names: matching.labels, context.budget),
+        stepCount: grid.count, context)
     }
     return VectorBinaryOperator(
       left, node.operation, right, matching, returnsBool: node.returnsBool, keepsNames: node.keepsMetricNames,
