@@ -1,5 +1,6 @@
 // A binary operation between rows and rows. Rows of both sides are grouped by what they are matched on; each pair of a group
 // makes one row of results, whose values are at the steps where both have one.
+internal import CTSDB
 internal import TSModel
 
 /// Rows of a binary operation.
@@ -60,6 +61,10 @@ private struct RowJoin: ~Copyable {
   private var failure: (step: Int, error: QueryError)?
   /// Steps from here on make no difference any more.
   private var endStep: Int
+  /// Whether rows of floats may be taken as a whole: see `pairWhole`.
+  private let pairsWhole: Bool
+  /// How many rows of the many side each group has, where that is asked for.
+  private var manyCounts: [Int]
   /// Rows of the one side of each group.
   private var onesOfGroup: [[Int]]
   /// Which groups have a result at a step.
@@ -103,6 +108,12 @@ private struct RowJoin: ~Copyable {
     let names = matching.labels.map { Array($0.utf8) }
     let kept = keepsNames ? names + [LabelNames.name] : names
     resultFilter = matching.cardinality != .oneToOne ? nil : matching.isOn ? .keeping(kept) : .dropping(names)
+    pairsWhole =
+      matching.cardinality == .oneToOne && matching.fillLeft == nil && matching.fillRight == nil
+      && !left.hasHistograms && !right.hasHistograms
+      && (operation.arithmetic != nil || operation.comparison != nil)
+    manyCounts = Array(repeating: 0, count: pairsWhole ? groupCount : 0)
+    if pairsWhole { for group in manyGroups { manyCounts[group] += 1 } }
     onesOfGroup = Array(repeating: [], count: groupCount)
     for row in 0..<one.count { onesOfGroup[oneGroups[row]].append(row) }
     isMatched = Array(repeating: false, count: groupCount * stepCount)
@@ -143,6 +154,7 @@ private struct RowJoin: ~Copyable {
     for row in 0..<many.count where !isDecided {
       if row % 64 == 63 { try context.checkCancellation() }
       let group = manyGroups[row]
+      if try pairWhole(row, group, in: pairs) { continue }
       // A value of the one side goes with a row once, so all of a group together have no more than there are steps.
       for oneRow in onesOfGroup[group] {
         try pair(row, oneRow, group, in: pairs, chosen.steps(of: oneRow)) { step in
@@ -214,6 +226,27 @@ private struct RowJoin: ~Copyable {
     let names = matching.labels.map { Array($0.utf8) }
     return matching.isOn
       ? LabelFilter.keeping(names).apply(set) : LabelFilter.dropping(names + [LabelNames.name]).apply(set)
+  }
+
+  /// The row of one pair, a row at once, where floats meet and no other row has to do with them; false elsewhere.
+  private mutating func pairWhole(_ row: Int, _ group: Int, in pairs: VectorBatch) throws -> Bool {
+    guard pairsWhole, onesOfGroup[group].count == 1, manyCounts[group] == 1 else { return false }
+    let oneRow = onesOfGroup[group][0]
+    let labels = resultLabels(many.labels[row], one.labels[oneRow])
+    pairs.removeAll()
+    let result = try pairs.openRow()
+    let (left, right, out) = unsafe (many.floats(row), one.floats(oneRow), pairs.floats(result))
+    if let arithmetic = elements.operation.arithmetic {
+      _ = unsafe tsdb_row_binary(arithmetic, left.baseAddress, right.baseAddress, stepCount, out.baseAddress)
+    } else if let comparison = elements.operation.comparison {
+      _ = unsafe tsdb_row_compare(
+        comparison, left.baseAddress, right.baseAddress, stepCount,
+        returnsBool ? TSDB_COMPARISON_BOOL : TSDB_COMPARISON_KEEPS_LEFT, out.baseAddress)
+    }
+    guard pairs.hasValues(result) else { return true }
+    pairs.closeRow(labels[...], dropsName: returnsBool && !keepsNames)
+    if failure == nil { try merger.add(0, of: pairs) }
+    return true
   }
 
   /// The row of one pair at `steps`. `partner` is the value of the one side at a step.
