@@ -17,6 +17,11 @@ public struct SlowQueryLog: Sendable {
     self.logger = logger
   }
 
+  /// Seconds, whole ones without a fraction or an exponent.
+  private static func seconds(_ ms: Int64) -> LogValue {
+    ms % 1000 == 0 ? .integer(ms / 1000) : .number(Double(ms) / 1000)
+  }
+
   /// Writes `request` where it took long. `call` is nil where it did not come over HTTP.
   func write(
     _ request: QueryRequest, _ call: HTTPCall?, tenant: String, _ statistics: QueryStatistics, _ error: (any Error)?
@@ -28,8 +33,8 @@ public struct SlowQueryLog: Sendable {
       ? text : String(decoding: text.utf8.prefix(Self.textBytesMax), as: UTF8.self) + "… (\(text.utf8.count) bytes)"
     let trace = call?.span.map { $0.isRecording ? "\($0.context.traceID)" : "" } ?? ""
     logger.warn(
-      "slow query detected", ("query", .string(shown)), ("start", .number(Double(request.startMs) / 1000)),
-      ("end", .number(Double(request.endMs) / 1000)), ("step", .number(Double(request.stepMs) / 1000)),
+      "slow query detected", ("query", .string(shown)), ("start", Self.seconds(request.startMs)),
+      ("end", Self.seconds(request.endMs)), ("step", Self.seconds(request.stepMs)),
       ("time_taken", .duration(.seconds(statistics.totalS))), ("queued", .duration(.seconds(statistics.queueS))),
       ("samples", .int(statistics.samplesDecoded)), ("series", .int(statistics.seriesRead)),
       ("peak_samples", .int(statistics.peakSamples)), ("tenant", .string(tenant)),
